@@ -1,0 +1,203 @@
+"""The one file that knows NumPy from CuPy. Everything else writes ``xp = xp_of(x)``.
+
+Four rules keep it small:
+
+* What is computed where is decided by the arrays themselves (`xp_of`), never by a global switch.
+* `use_device` decides only where NEW arrays go: parameters and random numbers.
+* `to_device` and `to_numpy` are the only two functions that carry an array across the border.
+* An installed CuPy is not a GPU: ask `gpu_problem()`, never the import.
+"""
+
+import contextlib
+import contextvars
+import functools
+
+import numpy as np
+import scipy.special
+
+from scratchnet.errors import unknown_name
+
+try:  # importing CuPy also works on a machine without a GPU, so this proves nothing ...
+    import cupy
+except ImportError:
+    cupy = None
+
+_device = contextvars.ContextVar("scratchnet_device", default="cpu")
+_float = contextvars.ContextVar("scratchnet_float", default="float32")
+
+
+# ---------------------------------------------------------------------------------------- devices
+
+
+@functools.cache
+def gpu_problem():
+    """None if a GPU works, else one sentence that says what is missing (probed once)."""
+    if cupy is None:
+        return (
+            "CuPy is not installed: pip install 'scratchnet[cuda12]' or 'scratchnet[cuda13]', "
+            "whichever matches the NVIDIA driver"
+        )
+    if not cupy.is_available():  # ... the first allocation would raise CUDARuntimeError
+        return "CuPy is installed, but no usable NVIDIA driver and GPU was found"
+    try:  # a driver alone is not enough: the run-time compiler and cuBLAS must load too
+        a = cupy.ones((2, 2), dtype=cupy.float32)
+        float(((a @ a) * 2 + 1).sum())
+    except Exception as problem:  # CuPy raises many unrelated types here; all mean "no GPU"
+        return f"CuPy sees a GPU but cannot run a kernel: {type(problem).__name__}: {problem}"
+    return None
+
+
+def gpu_available():
+    """True if CuPy is installed and a GPU really computes."""
+    return gpu_problem() is None
+
+
+def xp_of(*arrays):
+    """The array module, numpy or cupy, in which these arrays live.
+
+    Raises TypeError if host and device arrays are mixed.
+    """
+    on_gpu = cupy is not None and any(isinstance(a, cupy.ndarray) for a in arrays)
+    if on_gpu and any(isinstance(a, np.ndarray) and a.ndim for a in arrays):
+        raise TypeError("host and device arrays are mixed: call to_device() or to_numpy() first")
+    return cupy if on_gpu else np
+
+
+def current_xp():
+    """The array module in which new arrays are made, see `use_device`."""
+    return cupy if _device.get() == "gpu" else np
+
+
+@contextlib.contextmanager
+def _setting(variable, value):
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def use_device(name):
+    """``with use_device("gpu"):`` new arrays go there; existing arrays stay where they are.
+
+    Raises ValueError for an unknown name and RuntimeError, with the reason, if there is no GPU.
+    """
+    if name not in ("cpu", "gpu"):
+        raise unknown_name("device", name, ["cpu", "gpu"])
+    if name == "gpu" and gpu_problem():
+        raise RuntimeError(f"no GPU to use: {gpu_problem()}")
+    return _setting(_device, name)
+
+
+# ------------------------------------------------------------------------------------- precision
+
+
+def float64():
+    """``with float64():`` new arrays are double precision, as gradient checks need them."""
+    return _setting(_float, "float64")
+
+
+def float_dtype():
+    """The dtype of new floating-point arrays: float32, inside ``float64()`` float64."""
+    return np.dtype(_float.get())
+
+
+def zeros(shape):
+    """A new array of zeros on the current device, in the current precision."""
+    return current_xp().zeros(shape, dtype=float_dtype())
+
+
+def ones(shape):
+    """A new array of ones on the current device, in the current precision."""
+    return current_xp().ones(shape, dtype=float_dtype())
+
+
+# ------------------------------------------------------------------------------------ the border
+
+
+def to_device(x, dtype=None):
+    """Carry x (array or nested list) to the current device.
+
+    Floats become `float_dtype()` unless a dtype is named; integers (labels, indices) stay as
+    they are.
+    """
+    xp = current_xp()
+    x = xp.asarray(to_numpy(x) if xp is np else x)
+    if dtype is None:
+        dtype = float_dtype() if x.dtype.kind == "f" else x.dtype
+    return x.astype(dtype, copy=False)
+
+
+def to_numpy(x):
+    """Carry x to the host. On a GPU this waits until the device has finished: a sync point."""
+    return cupy.asnumpy(x) if cupy is not None and isinstance(x, cupy.ndarray) else np.asarray(x)
+
+
+def on_host(x):
+    """True if looking at the values of x is free: on a GPU every look waits for the device."""
+    return xp_of(x) is np
+
+
+def erf(x):
+    """The error function, 2/sqrt(pi) * integral of exp(-t^2) from 0 to x, element by element."""
+    if xp_of(x) is np:
+        return scipy.special.erf(x)
+    from cupyx.scipy import special
+
+    return special.erf(x)
+
+
+# --------------------------------------------------------------------------------- random numbers
+
+
+class RNG:
+    """A seeded source with two streams.
+
+    ``host`` draws initial weights and shuffles: the same numbers on CPU and GPU. The device
+    stream draws noise and masks where they are used; CPU and GPU draw different numbers there.
+
+    ``fork(i)`` gives an independent source that depends only on (seed, i): a checkpoint needs
+    nothing but the seed and the epoch to continue with the same numbers.
+    """
+
+    STATES = 1 << 18  # fixed, because CuPy's default depends on the GPU model
+
+    def __init__(self, seed, key=()):
+        self.seed, self.key = seed, tuple(key)
+        self.host = np.random.default_rng(self._sequence(0))
+        self._on_device = {}  # array module -> its generator, made when first asked for
+
+    def _sequence(self, stream):
+        # spawn_key, not (seed, stream): a SeedSequence pads with zeros, so 5 and (5, 0) are equal
+        return np.random.SeedSequence(self.seed, spawn_key=(*self.key, stream))
+
+    def fork(self, *key):
+        """An independent source, named by one or more integers."""
+        return RNG(self.seed, (*self.key, *key))
+
+    def _generator(self, xp):
+        if xp not in self._on_device:
+            if xp is np:
+                generator = np.random.default_rng(self._sequence(1))
+            else:
+                bits = xp.random.Philox4x3210(self._sequence(1), size=self.STATES)
+                generator = xp.random.Generator(bits)
+            self._on_device[xp] = generator
+        return self._on_device[xp]
+
+    def permutation(self, n):
+        """The numbers 0 .. n-1 in random order, drawn on the host, carried to the device."""
+        return to_device(self.host.permutation(n))
+
+    def uniform(self, like):
+        """Numbers in [0, 1), with the shape, dtype and device of the array ``like``."""
+        return self._generator(xp_of(like)).random(like.shape, dtype=like.dtype)
+
+    def normal(self, like):
+        """Standard normal numbers, with the shape, dtype and device of the array ``like``."""
+        return self._generator(xp_of(like)).standard_normal(like.shape, dtype=like.dtype)
+
+
+def as_rng(seed):
+    """An `RNG` from an integer seed, or the RNG that was given."""
+    return seed if isinstance(seed, RNG) else RNG(seed)
