@@ -1,0 +1,230 @@
+"""Optimizers: from one vector of parameters w and one of gradients g to the next w, in place.
+
+``step(w, g)`` is the same for all; a subclass writes its rule as `update`, which sees matching
+stretches of w, g and its own running vectors, and must work element by element.
+
+Why stretches: a rule reads and writes several vectors a dozen times. Cut into pieces that fit the
+processor's cache, each number comes from main memory once instead of a dozen times.
+"""
+
+from scratchnet.backend import on_host, xp_of
+from scratchnet.errors import require
+from scratchnet.schedules import rate_at
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "ClipByGlobalNorm",
+    "ClipByValue",
+    "Optimizer",
+    "RMSprop",
+]
+
+STRETCH = 1 << 15  # 32,768 floats: w, g, two running vectors and temporaries fit 1 MiB of L2 cache
+
+
+class ClipByValue:
+    """Each entry of g into [-limit, limit]. This turns the direction of the step."""
+
+    def __init__(self, limit):
+        require(limit > 0, f"ClipByValue expects limit > 0; got {limit}")
+        self.limit = limit
+
+    def __call__(self, g):
+        return xp_of(g).clip(g, -self.limit, self.limit)
+
+
+class ClipByGlobalNorm:
+    """g min(1, limit / norm(g)): one factor for all entries, so the direction stays.
+
+    Pascanu et al. (2013), algorithm 1.
+    """
+
+    def __init__(self, limit):
+        require(limit > 0, f"ClipByGlobalNorm expects limit > 0; got {limit}")
+        self.limit = limit
+
+    def __call__(self, g):
+        xp = xp_of(g)
+        largest = xp.maximum(xp.abs(g).max(), xp.finfo(g.dtype).tiny)
+        h = g / largest  # squares of an exploded gradient would overflow; those of h are <= 1
+        norm = largest * xp.sqrt((h * h).sum())
+        return h * (largest * (self.limit / xp.maximum(norm, self.limit)))
+
+
+class Optimizer:
+    """Base class.
+
+    Parameters
+        learning_rate   a number, or a schedule from `scratchnet.schedules`
+        clip            None, or ClipByValue / ClipByGlobalNorm, applied to the whole gradient
+    """
+
+    running = ()  # the names of the vectors a rule keeps, each starting at zero
+
+    def __init__(self, learning_rate, clip=None):
+        if not callable(learning_rate):
+            require(
+                learning_rate > 0,
+                f"{type(self).__name__} expects learning_rate > 0; got {learning_rate}",
+            )
+        self.learning_rate, self.clip = learning_rate, clip
+        self.t = 0  # updates done
+        self.vectors = None  # name -> running vector, made at the first step
+
+    def step(self, parameters, gradient):
+        """One update of the parameters (P,), in place, by their gradient (P,)."""
+        w, g = parameters, gradient
+        self._check(w, g)
+        if self.vectors is None:
+            self.vectors = {name: self.start(w) for name in self.running}
+        if self.clip is not None:
+            g = self.clip(g)
+        rate = rate_at(self.learning_rate, self.t)
+        self.t += 1
+        stretch = STRETCH if on_host(w) else w.size  # a GPU wants few, large pieces
+        for i in range(0, w.size, stretch):
+            s = slice(i, i + stretch)
+            self.update(w[s], g[s], rate, *(v[s] for v in self.vectors.values()))
+
+    def update(self, w, g, rate, *running):
+        """The rule, in place, for one stretch; self.t counts from 1."""
+        raise NotImplementedError(f"{type(self).__name__} has no update")
+
+    def start(self, w):
+        """A running vector before the first step."""
+        return xp_of(w).zeros_like(w)
+
+    def _check(self, w, g):
+        name = type(self).__name__
+        if w.ndim != 1 or w.shape != g.shape or w.dtype != g.dtype:
+            raise ValueError(
+                f"{name} expects two vectors of one shape and dtype; got parameters {w.shape} "
+                f"{w.dtype} and gradient {g.shape} {g.dtype}: use model.parameters and "
+                "model.flatten(grads)"
+            )
+        for vector in (self.vectors or {}).values():
+            if vector.shape != w.shape:
+                raise ValueError(
+                    f"this {name} has been training {vector.size:,} parameters and cannot go on "
+                    f"with {w.size:,}: make a new optimizer for another model, or after freezing"
+                )
+
+    def get_state(self):
+        """{name: array or number}: everything a continued run needs."""
+        return {"t": self.t, **(self.vectors or {})}
+
+    def set_state(self, state):
+        """Continue from what `get_state` gave."""
+        self.t = int(state["t"])
+        self.vectors = {n: state[n].copy() for n in self.running} if self.t else None
+
+
+class SGD(Optimizer):
+    """v = momentum v + g;  w -= rate v,  or with nesterov  w -= rate (g + momentum v).
+
+    Polyak (1964); Nesterov's form as in Sutskever et al. (2013) and PyTorch.
+    """
+
+    running = ("v",)
+
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, clip=None):
+        super().__init__(learning_rate, clip)
+        require(0 <= momentum < 1, f"SGD expects 0 <= momentum < 1; got {momentum}")
+        require(momentum > 0 or not nesterov, "SGD(nesterov=True) expects momentum > 0")
+        self.momentum, self.nesterov = momentum, nesterov
+        if momentum == 0:
+            self.running = ()
+
+    def update(self, w, g, rate, v=None):
+        if v is None:
+            w -= rate * g
+            return
+        v *= self.momentum
+        v += g
+        w -= rate * (g + self.momentum * v if self.nesterov else v)
+
+
+class RMSprop(Optimizer):
+    """v = rho v + (1 - rho) g^2;  w -= rate g / (sqrt(v) + epsilon).
+
+    Tieleman and Hinton (2012), lecture 6.5. (PyTorch's form; Keras puts epsilon under the root.)
+    """
+
+    running = ("v",)
+
+    def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-7, clip=None):
+        super().__init__(learning_rate, clip)
+        require(0 <= rho < 1, f"RMSprop expects 0 <= rho < 1; got {rho}")
+        self.rho, self.epsilon = rho, epsilon
+
+    def update(self, w, g, rate, v):
+        v += (1 - self.rho) * (g * g - v)
+        w -= rate * g / (xp_of(v).sqrt(v) + self.epsilon)
+
+
+class Adagrad(Optimizer):
+    """v += g^2;  w -= rate g / (sqrt(v) + epsilon): Duchi et al. (2011)."""
+
+    running = ("v",)
+
+    def __init__(self, learning_rate=0.01, initial_accumulator_value=0.0, epsilon=1e-10, clip=None):
+        super().__init__(learning_rate, clip)
+        self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
+
+    def start(self, w):
+        return xp_of(w).full_like(w, self.initial_accumulator_value)
+
+    def update(self, w, g, rate, v):
+        v += g * g
+        w -= rate * g / (xp_of(v).sqrt(v) + self.epsilon)
+
+
+class Adam(Optimizer):
+    """m = b1 m + (1 - b1) g         m^ = m / (1 - b1^t)
+       v = b2 v + (1 - b2) g^2       v^ = v / (1 - b2^t)        w -= rate m^ / (sqrt(v^) + epsilon)
+
+    m and v start at zero and are too small at first; the divisions by 1 - b^t make up for that.
+    Kingma and Ba (2015), algorithm 1.
+    """
+
+    running = ("m", "v")
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, clip=None):
+        super().__init__(learning_rate, clip)
+        for name, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
+            require(0 <= beta < 1, f"{type(self).__name__} expects 0 <= {name} < 1; got {beta}")
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def update(self, w, g, rate, m, v):
+        m += (1 - self.beta_1) * (g - m)
+        v += (1 - self.beta_2) * (g * g - v)
+        # m^ / (sqrt(v^) + epsilon) = m / (sqrt(v) + epsilon c) * c / (1 - b1^t), c = sqrt(1 - b2^t)
+        c = (1 - self.beta_2**self.t) ** 0.5
+        w -= (rate * c / (1 - self.beta_1**self.t)) * m / (xp_of(v).sqrt(v) + self.epsilon * c)
+
+
+class AdamW(Adam):
+    """Adam, and before it w -= rate weight_decay w: the decay bypasses m and v.
+
+    Loshchilov and Hutter (2019), algorithm 2.
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        weight_decay=0.01,
+        clip=None,
+    ):
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, clip)
+        require(weight_decay >= 0, f"AdamW expects weight_decay >= 0; got {weight_decay}")
+        self.weight_decay = weight_decay
+
+    def update(self, w, g, rate, m, v):
+        w *= 1 - rate * self.weight_decay
+        super().update(w, g, rate, m, v)
