@@ -1,0 +1,126 @@
+"""Models and training runs in one .npz file: plain arrays, no pickle, nothing that can run code.
+
+    save(model, path)      load(model, path)
+
+A file holds "parameters/encoder/dense/W" and so on, and a line of JSON that says what it is. It is
+written beside its place and moved there at the end, so that a killed process leaves the old file.
+Reading checks everything before it changes anything.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from scratchnet.backend import to_numpy
+
+VERSION = 1
+
+
+class FileError(ValueError):
+    """A file that does not hold what was asked of it."""
+
+
+def save(model, path):
+    """Write the model's parameters and state to a .npz file."""
+    write(path, {"kind": "model", **described(model)}, model_arrays(model))
+
+
+def load(model, path):
+    """Read parameters and state into a model of the same build, from a `save` or a checkpoint.
+
+    Raises FileNotFoundError, or FileError if the file is no such file, is of another version, or
+    holds other layers, names, shapes or dtypes. The model then stays as it was.
+    """
+    info, arrays = read(path, kinds=("model", "checkpoint"))
+    put_model(model, info, arrays, path)
+
+
+def model_arrays(model):
+    """{"parameters/<path>": array, "state/<path>": array} on the host."""
+    groups = {"parameters": model.named_parameters(), "state": model.named_state()}
+    return {f"{g}/{n}": to_numpy(a) for g, named in groups.items() for n, a in named.items()}
+
+
+def put_model(model, info, arrays, path):
+    """Copy the arrays of a file into the model, in place, after checking that all of them fit."""
+    described = described(model)
+    if info["layers"] != described["layers"]:
+        raise FileError(
+            f"{path} holds a model of the layers {_listed(info['layers'])}; this one has "
+            f"{_listed(described['layers'])}: build the model that was saved"
+        )
+    targets = {f"parameters/{n}": a for n, a in model.named_parameters().items()}
+    targets |= {f"state/{n}": a for n, a in model.named_state().items()}
+    saved = {n for n in arrays if n.startswith(("parameters/", "state/"))}
+    for name in sorted(saved ^ set(targets)):
+        where = "lacks" if name in targets else "holds, unlike this model,"
+        raise FileError(f"{path} {where} {name!r}: build the model that was saved")
+    for name, target in targets.items():
+        new = arrays[name]
+        if new.shape != target.shape or new.dtype != target.dtype:
+            raise FileError(
+                f"{path}: {name!r} is {new.shape} {new.dtype}, but this model's is "
+                f"{target.shape} {target.dtype}: build the model that was saved"
+            )
+    for name, target in targets.items():
+        target[...] = _like(target, arrays[name])
+
+
+def described(model):
+    """{"layers": {path: class}}: what a file says about the build of its model."""
+    layers = model.layers_within()
+    return {"layers": {path: type(layer).__name__ for path, layer in layers.items()}}
+
+
+def _listed(layers):
+    return ", ".join(kind for path, kind in layers.items() if kind != "Sequential")
+
+
+def _like(target, array):
+    """The host array on the device of the target."""
+    return array if isinstance(target, np.ndarray) else type(target)(array)
+
+
+def write(path, info, arrays):
+    """Write arrays and an info dictionary to path, all or nothing."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps({"scratchnet": VERSION, **info})
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+        try:
+            np.savez(file, info=np.array(line), **arrays)
+            file.close()
+            os.replace(file.name, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(file.name)
+            raise
+
+
+def read(path, kinds):
+    """(info, arrays) of a file that `write` made, if it is of one of these kinds."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        info = json.loads(str(arrays.pop("info")))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} does not exist: nothing to load") from None
+    except (ValueError, KeyError, AttributeError, OSError, EOFError, zipfile.BadZipFile):
+        raise FileError(
+            f"{path} is not a whole scratchnet file (.npz with an 'info' entry): "
+            "damaged, or made by another program"
+        ) from None
+    if not isinstance(info, dict) or info.get("scratchnet") != VERSION:
+        found = info.get("scratchnet") if isinstance(info, dict) else None
+        raise FileError(
+            f"{path} is of format version {found}; this scratchnet reads version {VERSION}: "
+            "load it with the version that wrote it"
+        )
+    if info.get("kind") not in kinds:
+        raise FileError(f"{path} holds a {info.get('kind')!r}; expected {' or '.join(kinds)}")
+    return info, arrays

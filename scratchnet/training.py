@@ -1,0 +1,214 @@
+"""The training loop, in pieces that a lesson can also use one by one.
+
+    for i in batches(len(x), batch_size, rng):             # which samples
+        train_step(model, loss, optimizer, x[i], t[i])     # forward, backward, update
+
+`fit` adds what a long run needs: validation, a history, progress, early stopping, checkpoints.
+"""
+
+import dataclasses
+import math
+import time
+
+from tqdm import tqdm
+
+from scratchnet.backend import RNG, xp_of
+from scratchnet.errors import require
+from scratchnet.layers.shapes import ShapeError
+
+__all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss became NaN or infinite. `history` holds the epochs before."""
+
+    history = None
+
+
+def batches(n, batch_size, rng=None):
+    """Yield what to index n samples with, a batch at a time; the last batch may be smaller.
+
+    With an `RNG` every sample comes once, in random order; without, the batches are slices.
+    """
+    order = None if rng is None else rng.permutation(n)
+    for start in range(0, n, batch_size):
+        s = slice(start, min(start + batch_size, n))
+        yield s if order is None else order[s]
+
+
+def train_step(model, loss, optimizer, x, target):
+    """One update on one batch. Returns (loss, penalty, prediction), still on the device."""
+    y, cache = model.forward(x, train=True)
+    value, loss_cache = loss.forward(y, target)
+    grads = model.weight_gradients(loss.backward(loss_cache), cache)
+    optimizer.step(model.parameters, model.flatten(grads))
+    model.commit(cache)
+    return value, model.penalty(cache), y
+
+
+def predict(model, x, batch_size=1000):
+    """The outputs for all of x, at inference, computed in batches to save memory."""
+    check_data(model, x)
+    return xp_of(x).concatenate([model(x[s]) for s in batches(len(x), batch_size)])
+
+
+def evaluate(model, loss, x, target, metrics=None, batch_size=1000):
+    """{"loss": ..., and one number for each metric}, at inference, averaged over all samples."""
+    check_data(model, x, target)
+    mean = _Mean()
+    for s in batches(len(x), batch_size):
+        y, cache = model.forward(x[s])
+        mean.add(loss(y, target[s]), model.penalty(cache), y, target[s], metrics)
+    return mean.read()
+
+
+def fit(
+    model,
+    x,
+    target,
+    *,
+    loss,
+    optimizer,
+    epochs=1,
+    batch_size=32,
+    validation=None,
+    metrics=None,
+    callbacks=(),
+    shuffle=True,
+    seed=0,
+    verbose=True,
+):
+    """Train a built model; return the history, {"loss": [one number an epoch], ...}.
+
+    Parameters
+        x, target    samples along the first axis, floats in the model's precision
+        loss         from `scratchnet.losses`
+        optimizer    from `scratchnet.optimizers`
+        validation   (x, target) held out, evaluated after each epoch: "val_loss", ...
+        metrics      {name: function(prediction, target)}, also averaged over the epoch
+        callbacks    EarlyStopping, Checkpoint or your own
+        shuffle      draw a new order each epoch
+        seed         of order, dropout and noise; equal seeds give equal bits on one machine
+        verbose      a line an epoch, and on a terminal a progress bar
+
+    "loss" is the average over the epoch's batches while the parameters were moving. What layers
+    add to it (ActivityRegularization) is listed apart, as "penalty"; the sum is minimised.
+
+    Raises ValueError for data that does not fit, NaN or infinite data included, and
+    TrainingDiverged if the loss is no longer a number; the model is then back where the last good
+    epoch left it.
+    """
+    require(epochs >= 1, f"fit expects epochs >= 1; got {epochs}")
+    require(batch_size >= 1, f"fit expects batch_size >= 1; got {batch_size}")
+    check_data(model, x, target)
+    if validation is not None:
+        check_data(model, *validation)
+    settings = {"samples": len(x), "batch_size": batch_size, "shuffle": shuffle, "seed": seed}
+    settings["optimizer"] = type(optimizer).__name__
+    callbacks = sorted(callbacks, key=lambda c: c.runs_last)
+    run = Run(model, optimizer, epochs, settings, callbacks)
+    for callback in callbacks:
+        callback.on_start(run)
+
+    while run.epoch < epochs and not run.stop:
+        began = time.perf_counter()
+        rng = RNG(seed).fork(run.epoch)  # a resumed run draws the same numbers
+        model.set_rng(rng)
+        good = [array.copy() for array in run.arrays()]
+        mean = _Mean()
+        steps = batches(len(x), batch_size, rng if shuffle else None)
+        label, total = f"epoch {run.epoch + 1}/{epochs}", math.ceil(len(x) / batch_size)
+        for s in tqdm(steps, label, total, leave=False, disable=None if verbose else True):
+            t = target[s]
+            value, penalty, y = train_step(model, loss, optimizer, x[s], t)
+            mean.add(value, penalty, y, t, metrics)
+        numbers = mean.read()
+        if not math.isfinite(numbers["loss"] + numbers.get("penalty", 0)):
+            _give_up(run, good, numbers["loss"])
+        if validation is not None:
+            held_out = evaluate(model, loss, *validation, metrics)
+            numbers |= {f"val_{name}": number for name, number in held_out.items()}
+        numbers["seconds"] = time.perf_counter() - began
+        for name, number in numbers.items():
+            run.history.setdefault(name, []).append(number)
+        run.epoch += 1
+        if verbose:
+            print(f"epoch {run.epoch}/{epochs}  " + _line(numbers), flush=True)
+        for callback in callbacks:
+            callback.on_epoch_end(run)
+    for callback in callbacks:
+        callback.on_end(run)
+    return run.history
+
+
+@dataclasses.dataclass
+class Run:
+    """What a callback sees of a `fit` in progress."""
+
+    model: object
+    optimizer: object
+    epochs: int  # wanted
+    settings: dict
+    callbacks: list
+    epoch: int = 0  # done
+    history: dict = dataclasses.field(default_factory=dict)
+    stop: bool = False
+
+    def arrays(self):
+        """Everything that training changes in the model."""
+        return [*self.model.named_parameters().values(), *self.model.named_state().values()]
+
+
+class _Mean:
+    """Averages over the samples of an epoch, kept on the device until they are read."""
+
+    def __init__(self):
+        self.sums, self.n = {}, 0
+
+    def add(self, value, penalty, y, target, metrics):
+        numbers = {"loss": value, "penalty": penalty}
+        numbers |= {name: metric(y, target) for name, metric in (metrics or {}).items()}
+        for name, number in numbers.items():
+            self.sums[name] = self.sums.get(name, 0) + number * len(y)
+        self.n += len(y)
+
+    def read(self):
+        numbers = {name: float(total) / self.n for name, total in self.sums.items()}
+        if isinstance(self.sums["penalty"], int):  # no layer adds one
+            del numbers["penalty"]
+        return numbers
+
+
+def _give_up(run, good, loss):
+    for array, was in zip(run.arrays(), good, strict=True):
+        array[...] = was
+    problem = TrainingDiverged(
+        f"the loss became {loss} in epoch {run.epoch + 1}; the model is back where epoch "
+        f"{run.epoch} left it. Lower the learning rate, or clip the gradient: "
+        "clip=ClipByGlobalNorm(1.0)"
+    )
+    problem.history = run.history
+    raise problem
+
+
+def _line(numbers):
+    seconds = f"{numbers['seconds']:.1f} s"
+    return "  ".join([f"{n} {v:.4f}" for n, v in numbers.items() if n != "seconds"] + [seconds])
+
+
+def check_data(model, x, target=None):
+    """Raise a sentence for data that cannot be trained on; see `fit`."""
+    if model.input_shape is None:
+        raise ValueError(f"{model.title} is not built yet: call build(input_shape, seed) first")
+    for name, array in (("x", x), ("target", target)):
+        if array is None:
+            continue
+        if not len(array):
+            raise ValueError(f"{name} is empty: {array.shape}")
+        # a NaN makes both extremes NaN; two numbers are read, nothing as large as the data is made
+        if array.dtype.kind == "f" and not math.isfinite(float(array.max() - array.min())):
+            raise ValueError(
+                f"{name} holds NaN or infinite values: remove or fill them before training"
+            )
+    if target is not None and len(x) != len(target):
+        raise ShapeError(f"x has {len(x)} samples, but target has {len(target)}")
