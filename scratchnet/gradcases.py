@@ -1,0 +1,144 @@
+"""What `scratchnet gradcheck` checks: every public layer and loss, in all combinations of options.
+
+A new layer or loss gets its entry here; a test fails for one that has none, and for an option that
+takes only one value.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+
+from scratchnet import layers, losses
+from scratchnet.gradcheck import gradcheck
+
+
+@dataclasses.dataclass
+class Case:
+    """One check: `make()` gives the layer or loss, `arguments` what gradcheck takes besides."""
+
+    name: str
+    options: dict
+    make: Callable
+    arguments: tuple
+    train: bool = True
+
+    def run(self):
+        """The `Report` of this case."""
+        return gradcheck(self.make(), *self.arguments, train=self.train)
+
+
+def grid(**options):
+    """Every combination: grid(a=[1, 2], b=[3]) -> [{"a": 1, "b": 3}, {"a": 2, "b": 3}]."""
+    return [
+        dict(zip(options, values, strict=True)) for values in itertools.product(*options.values())
+    ]
+
+
+def _stack():
+    """A model of models that uses one layer twice and ends in a penalty."""
+    shared = layers.Dense(4)
+    inner = layers.Sequential([shared, layers.Tanh(), shared])
+    return (layers.Dense(4), inner, layers.ActivityRegularization(l1=0.1), layers.Dense(2))
+
+
+VECTOR, IMAGE = (5,), (3, 2, 4)  # (D,) and (H, W, C), all sizes different
+YES_NO = [True, False]
+NORMALIZED = dict(epsilon=[1e-3, 0.1], center=YES_NO, scale=YES_NO)
+
+LAYERS = {  # name: (combinations of options, input shapes without the batch axis)
+    "ActivityRegularization": (
+        grid(l1=[0.0, 0.3], l2=[0.0, 0.7], reduction=["mean", "sum"]),
+        [VECTOR, IMAGE],
+    ),
+    "BatchNormalization": (grid(momentum=[0.99, 0.5], **NORMALIZED), [VECTOR, IMAGE]),
+    "Dense": (
+        grid(units=[1, 3], use_bias=YES_NO, kernel_initializer=["glorot_uniform", "orthogonal"]),
+        [VECTOR, (1,)],
+    ),
+    "Dropout": (grid(rate=[0.0, 0.3, 0.8]), [VECTOR, IMAGE]),
+    "ELU": (grid(alpha=[1.0, 0.4]), [VECTOR, IMAGE]),
+    "Flatten": (grid(), [VECTOR, IMAGE]),
+    "GELU": (grid(approximate=YES_NO), [VECTOR, IMAGE]),
+    "GaussianNoise": (grid(stddev=[0.0, 0.5]), [VECTOR, IMAGE]),
+    "LayerNormalization": (grid(**NORMALIZED), [VECTOR, IMAGE]),
+    "LeakyReLU": (grid(negative_slope=[0.3, 0.0, 2.0]), [VECTOR, IMAGE]),
+    "ReLU": (grid(), [VECTOR, IMAGE]),
+    "Reshape": (grid(target_shape=[(4, 6), (-1, 2, 3), (24,)]), [IMAGE]),
+    "Sequential": (grid(layers=[_stack, lambda: (layers.Dense(3), layers.Softmax())]), [VECTOR]),
+    "Sigmoid": (grid(), [VECTOR, IMAGE]),
+    "Softmax": (grid(axis=[-1, 1]), [VECTOR, IMAGE]),
+    "Softplus": (grid(), [VECTOR, IMAGE]),
+    "Tanh": (grid(), [VECTOR, IMAGE]),
+}
+
+
+def layer_cases():
+    """A Case for each layer, combination, input shape, batch size (4 and 1) and mode."""
+    for name, (combinations, shapes) in LAYERS.items():
+        for options, shape, n, train in itertools.product(
+            combinations, shapes, (4, 1), (True, False)
+        ):
+            x = np.random.default_rng(len(shape) + n).standard_normal((n, *shape))
+            yield Case(name, options, _maker(getattr(layers, name), options), (x,), train)
+
+
+def _maker(kind, options):
+    def make():
+        made = options | ({"layers": options["layers"]()} if "layers" in options else {})
+        return kind(**made)
+
+    return make
+
+
+def _numbers(rng, shape):
+    return rng.standard_normal(shape), rng.standard_normal(shape)
+
+
+def _binary(rng, shape, from_logits, **_):
+    logits = 3 * rng.standard_normal(shape)
+    target = rng.random(shape)  # soft targets too, as gray pixels are
+    return (logits if from_logits else 1 / (1 + np.exp(-logits))), target
+
+
+def _classes(rng, shape, targets):
+    n, k = shape[0], shape[-1]
+    rows = {"index": rng.integers(k, size=n), "soft": rng.dirichlet(np.ones(k), size=n)}
+    rows["one-hot"] = np.eye(k)[rows["index"]]
+    return 3 * rng.standard_normal((n, k)), rows[targets]
+
+
+REDUCTION = ["mean", "per_sample"]
+LOSSES = {  # name: (combinations of options, prediction and target for a shape)
+    "BinaryCrossEntropy": (grid(from_logits=YES_NO, reduction=REDUCTION), _binary),
+    "Huber": (
+        grid(delta=[1.0, 0.3], reduction=REDUCTION),
+        lambda rng, shape, **_: _numbers(rng, shape),
+    ),
+    "KLToStandardNormal": (grid(), _numbers),
+    "MeanAbsoluteError": (
+        grid(reduction=REDUCTION),
+        lambda rng, shape, **_: _numbers(rng, shape),
+    ),
+    "MeanSquaredError": (
+        grid(reduction=REDUCTION),
+        lambda rng, shape, **_: _numbers(rng, shape),
+    ),
+    "SoftmaxCrossEntropy": (grid(targets=["index", "one-hot", "soft"]), _classes),
+}
+
+
+def loss_cases():
+    """A Case for each loss, combination of options (and kinds of targets) and shape."""
+    for name, (combinations, data) in LOSSES.items():
+        for options, shape in itertools.product(combinations, [(4, 3), (1, 5), (2, 3, 2)]):
+            rng = np.random.default_rng(len(shape))
+            kept = {o: v for o, v in options.items() if o != "targets"}
+            make = _maker(getattr(losses, name), kept)
+            yield Case(name, options, make, data(rng, shape, **options))
+
+
+def all_cases():
+    """Every Case, layers first."""
+    return [*layer_cases(), *loss_cases()]
