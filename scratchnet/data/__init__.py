@@ -1,0 +1,7 @@
+"""Data sets for the lessons. Importing this room is cheap and never downloads anything."""
+
+from scratchnet.data.cache import cache_dir
+from scratchnet.data.idx import DataError, read_idx
+from scratchnet.data.images import Images, load_images
+
+__all__ = ["DataError", "Images", "cache_dir", "load_images", "read_idx"]

@@ -1,0 +1,193 @@
+"""Image data sets as arrays, one call each: the bundled digits, MNIST, Fashion-MNIST."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scratchnet.data.cache import locate
+from scratchnet.data.idx import DataError, read_idx
+from scratchnet.errors import require, unknown_name
+
+SIZES = {"digits": (8, 28), "mnist": (28,), "fashion": (28,)}  # pixels a side, default first
+DIGITS = tuple("0123456789")
+
+CREDITS = {
+    "digits": "E. Alpaydin, C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI "
+    "Machine Learning Repository (its test set); bundled with scikit-learn.",
+    "mnist": "Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits; "
+    "CC BY-SA 3.0 as commonly stated.",
+    "fashion": "H. Xiao, K. Rasul, R. Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747; "
+    "MIT licence, copyright 2017 Zalando SE.",
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Images:
+    """A data set of images with labels, split into a training and a test part.
+
+    x_train, x_test  (N, H, W, 1) float32 in [0, 1], channels last
+    y_train, y_test  (N,) int64, each an index into class_names
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    class_names: tuple
+
+    def __repr__(self):
+        n_train, *shape = self.x_train.shape
+        return (
+            f"Images({self.name!r}: {n_train} to train, {len(self.x_test)} to test, each "
+            f"{'x'.join(map(str, shape))}, {len(self.class_names)} classes)"
+        )
+
+
+# Every set in MNIST's format uses the same four file names: images and labels to train, to test.
+FILES = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where to get a data set in MNIST's format, and how to recognize it."""
+
+    folder: str  # its folder in the cache and in SCRATCHNET_DATA
+    mirrors: tuple  # URLs, each ending in "/", the one to try first in front
+    sha256: tuple  # one for each of FILES
+    first_labels: tuple  # the first ten training labels tell the sets apart
+    class_names: tuple
+
+
+SOURCES = {
+    "mnist": Source(
+        folder="mnist",
+        mirrors=(
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        sha256=(
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
+        first_labels=(5, 0, 4, 1, 9, 2, 1, 3, 1, 4),
+        class_names=DIGITS,
+    ),
+    "fashion": Source(
+        folder="fashion-mnist",
+        mirrors=(
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ),
+        sha256=(
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
+        first_labels=(9, 0, 0, 3, 0, 2, 7, 2, 5, 5),
+        class_names=tuple(
+            "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(",")
+        ),
+    ),
+}
+
+
+def load_images(name, size=None):
+    """Load a data set of images by name.
+
+    name     "digits"   1437 + 360 handwritten digits, bundled with scikit-learn: no network
+             "mnist"    60000 + 10000 handwritten digits, 28 x 28
+             "fashion"  60000 + 10000 pictures of clothes, 28 x 28
+    size     pixels a side. The digits are 8 x 8, or with size=28 enlarged to fit what expects
+             MNIST; enlarged digits carry no more detail than their 64 pixels. The others are 28.
+    returns  Images
+    raises   ValueError for an unknown name or a size the set does not have; DataError for files
+             that are missing, damaged or do not belong together (see `locate`, `read_idx`)
+
+    The digits are split 80 to 20, every class alike, in the same way on every call. MNIST and
+    Fashion-MNIST come in their authors' split, from SCRATCHNET_DATA, the cache or a download.
+    Who made them and under which licence: `CREDITS[name]`.
+    """
+    if name not in tuple(SIZES):
+        raise unknown_name("image data set", name, SIZES)
+    size = SIZES[name][0] if size is None else size
+    sides = " or ".join(map(str, SIZES[name]))
+    message = f"images of {name!r} have {sides} pixels a side, got size={size!r}: use size={sides}"
+    require(size in SIZES[name], message)
+    return _load_digits(size) if name == "digits" else _load_idx(name, SOURCES[name])
+
+
+def _load_digits(size):
+    from sklearn.datasets import load_digits  # here, so that `import scratchnet.data` is quick
+    from sklearn.model_selection import train_test_split
+
+    images, labels = load_digits(return_X_y=True)
+    images = images.reshape(-1, 8, 8) / 16  # a pixel counts the black ones, 0..16, of a 4 x 4 scan
+    R = interpolation_matrix(8, size)  # (H, 8); the identity for size 8
+    images = R @ images @ R.T  # (H, 8) (N, 8, 8) (8, H) -> (N, H, H): rows, then columns
+    x = images[..., None].astype(np.float32)  # (N, H, W) -> (N, H, W, 1)
+    y = labels.astype(np.int64)
+    parts = train_test_split(x, y, test_size=0.2, stratify=y, random_state=0)
+    x_train, x_test, y_train, y_test = parts
+    return Images("digits", x_train, y_train, x_test, y_test, DIGITS)
+
+
+def _load_idx(name, source):
+    paths = [
+        locate(source.folder, file, sha256, source.mirrors)
+        for file, sha256 in zip(FILES, source.sha256, strict=True)
+    ]
+    train, test = _read_pair(*paths[:2]), _read_pair(*paths[2:])
+    _expect_labels_of(name, train[1], paths[1])
+    return Images(name, *train, *test, source.class_names)
+
+
+def _read_pair(images_path, labels_path):
+    """Images (N, 28, 28, 1) float32 and their labels (N,) int64, checked against each other."""
+    images, labels = read_idx(images_path), read_idx(labels_path)
+    for good, path, expected, got in (
+        (images.shape[1:] == (28, 28), images_path, "images (N, 28, 28)", images.shape),
+        (labels.ndim == 1, labels_path, "labels (N,)", labels.shape),
+        (len(images) == len(labels), labels_path, f"{len(images)} labels, as images", len(labels)),
+        (labels.max(initial=0) <= 9, labels_path, "labels 0..9", labels.max(initial=0)),
+    ):
+        if not good:
+            raise DataError(f"{path}: expected {expected}, but got {got}; replace this file.")
+    return images[..., None] / np.float32(255), labels.astype(np.int64)
+
+
+def _expect_labels_of(name, labels, path):
+    """Refuse another set's files, easily mistaken: the file names are the same."""
+    for other, source in SOURCES.items():
+        if other != name and tuple(labels[:10]) == source.first_labels:
+            raise DataError(
+                f"{path}: expected the labels of {name!r}, but these are the labels of {other!r}; "
+                f"keep the sets apart, in folders {SOURCES[name].folder}/ and {source.folder}/."
+            )
+
+
+def interpolation_matrix(old, new):
+    """The matrix R (new, old) that resamples `old` pixels in a row to `new` ones, linearly.
+
+    Pixel i covers [i, i+1) and its value stands at its centre i + 1/2 ("half-pixel centres").
+    New centre i therefore falls on the old position s, between the old pixels lo and lo + 1:
+
+        s = (i + 1/2) old / new - 1/2       R[i, lo] = 1 - (s - lo)       R[i, lo + 1] = s - lo
+
+    Positions outside the outermost old centres take the edge pixel. Every row sums to 1.
+    """
+    s = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    lo = np.floor(s).astype(int)
+    hi = np.minimum(lo + 1, old - 1)
+    R = np.zeros((new, old))
+    R[np.arange(new), lo] += 1 - (s - lo)
+    R[np.arange(new), hi] += s - lo
+    return R  # (new, old)
