@@ -1,0 +1,183 @@
+"""Figures. The one file that imports matplotlib.
+
+Every function returns a matplotlib Figure; `save` writes it. A grid of images is ONE matplotlib
+image, not hundreds of axes. Colours are those of Okabe and Ito (2008), which the colour-blind can
+tell apart, and lines differ in style as well.
+"""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from scratchnet.backend import to_numpy
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+STYLES = ("-", "--", "-.", ":")
+DPI = 120
+
+
+def save(figure, path):
+    """Write the figure, and show it too where there is a window to show it in."""
+    figure.savefig(path, dpi=DPI)
+    if plt.get_backend().lower() in map(str.lower, _interactive_backends()):
+        plt.show(block=False)
+
+
+def _interactive_backends():
+    from matplotlib.backends import BackendFilter, backend_registry
+
+    return backend_registry.list_builtin(BackendFilter.INTERACTIVE)
+
+
+def mosaic(images, columns, gap=1, background=1.0):
+    """Images (N, H, W) side by side as one array, row by row, with a gap between them."""
+    images = to_numpy(images)
+    n, h, w = images.shape[:3]
+    rows = math.ceil(n / columns)
+    canvas = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap), background)
+    for i, image in enumerate(images.reshape(n, h, w)):
+        top, left = i // columns * (h + gap), i % columns * (w + gap)
+        canvas[top : top + h, left : left + w] = image
+    return canvas
+
+
+def image_grid(images, columns, title):
+    """Images (N, H, W) or (N, H, W, 1), values in [0, 1], black on white."""
+    canvas = mosaic(images, columns, background=0.0)
+    width = 6.4
+    figure, axis = plt.subplots(
+        figsize=(width, width * canvas.shape[0] / canvas.shape[1] + 0.5), layout="constrained"
+    )
+    axis.imshow(canvas, cmap="gray_r", vmin=0, vmax=1)
+    axis.set_title(title)
+    axis.set_axis_off()
+    return figure
+
+
+def image_rows(rows, title):
+    """{label: images (N, H, W)}: one labelled row each; sizes and ranges may differ.
+
+    A row's range is scaled to its own largest value; a label can say which.
+    """
+    side = 7 / max(map(len, rows.values()))  # inches, so that pictures come out about square
+    size = (8, (side + 0.05) * len(rows) + 0.5)
+    figure, axes = plt.subplots(len(rows), 1, figsize=size, layout="constrained", squeeze=False)
+    for axis, (label, images) in zip(axes[:, 0], rows.items(), strict=True):
+        canvas = mosaic(images, len(images), background=0.0)
+        axis.imshow(canvas, cmap="gray_r", vmin=0, vmax=max(canvas.max(), 1e-9), aspect="auto")
+        axis.set_ylabel(label, rotation=0, ha="right", va="center")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        for side in axis.spines.values():
+            side.set_visible(False)
+    figure.suptitle(title)
+    return figure
+
+
+def signed_grid(images, columns, title):
+    """Weights as pictures (N, H, W): blue pulls down, white does nothing, red pulls up."""
+    images = to_numpy(images)
+    limit = np.abs(images).max()
+    canvas = mosaic(images, columns, background=0.0)
+    width = 6.4
+    figure, axis = plt.subplots(
+        figsize=(width + 0.9, width * canvas.shape[0] / canvas.shape[1] + 0.5),
+        layout="constrained",
+    )
+    shown = axis.imshow(canvas, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    figure.colorbar(shown, ax=axis, label="weight", fraction=0.05)
+    axis.set_title(title)
+    axis.set_axis_off()
+    return figure
+
+
+def curves(series, title, xlabel, ylabel, levels=None, log=False):
+    """{label: values at 1, 2, 3, ...} as lines; levels {label: value} as thin horizontal ones."""
+    figure, axis = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    for i, (label, values) in enumerate(series.items()):
+        x = np.arange(1, len(values) + 1)
+        marker = "o" if len(values) < 8 else None
+        style, colour = STYLES[i % len(STYLES)], COLOURS[i % len(COLOURS)]
+        axis.plot(x, values, style, color=colour, marker=marker, label=label)
+    for label, value in (levels or {}).items():
+        axis.axhline(value, color="0.45", linewidth=1, linestyle=(0, (1, 2)))
+        axis.annotate(
+            label,
+            (1, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, 3),
+            textcoords="offset points",
+            ha="right",
+            color="0.3",
+            fontsize=9,
+        )
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    if log:
+        axis.set_yscale("log")
+    axis.grid(alpha=0.25)
+    axis.legend()
+    return figure
+
+
+def captioned(images, captions, title, columns=8):
+    """A few images (N, H, W), each with its own line or two of text above it."""
+    images = to_numpy(images)
+    columns = min(columns, len(images))
+    rows = math.ceil(len(images) / columns)
+    height = 1.7 + 0.2 * max(caption.count("\n") for caption in captions)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(1.25 * columns, height * rows + 0.3),
+        layout="constrained",
+        squeeze=False,
+    )
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, image, caption in zip(axes.flat, images, captions, strict=False):
+        axis.imshow(image.reshape(image.shape[:2]), cmap="gray_r", vmin=0, vmax=1)
+        axis.set_title(caption, fontsize=10)
+    figure.suptitle(title)
+    return figure
+
+
+def confusion(counts, class_names, title):
+    """A confusion matrix (K, K): rows are true classes, columns predicted ones.
+
+    The colour of a cell is its share of the row, on a square-root scale, so that single mistakes
+    can be seen beside hundreds of hits.
+    """
+    counts = to_numpy(counts)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axis = plt.subplots(figsize=(6.4, 5.6), layout="constrained")
+    shown = axis.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
+    for i, j in np.ndindex(counts.shape):
+        if counts[i, j]:
+            colour = "white" if share[i, j] > 0.25 else "black"
+            axis.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=8)
+    ticks = range(len(class_names))
+    rotation = 0 if max(map(len, class_names)) < 3 else 45
+    axis.set_xticks(ticks, class_names, rotation=rotation)
+    axis.set_yticks(ticks, class_names)
+    axis.set(title=title, xlabel="predicted class", ylabel="true class")
+    bar = figure.colorbar(shown, ax=axis, label="share of the true class")
+    shares = (0.01, 0.1, 0.25, 0.5, 1)
+    bar.set_ticks(np.sqrt(shares), labels=[f"{s:.0%}" for s in shares])
+    return figure
+
+
+def bars(groups, title, xlabel, ylabel):
+    """{label: values}: one bar a value, the groups side by side."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    width = 0.8 / len(groups)
+    for i, (label, values) in enumerate(groups.items()):
+        x = np.arange(1, len(values) + 1) + (i - (len(groups) - 1) / 2) * width
+        axis.bar(x, to_numpy(values), width, color=COLOURS[i % len(COLOURS)], label=label)
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.margins(y=0.3)  # room for the legend
+    axis.grid(alpha=0.25, axis="y")
+    axis.legend()
+    return figure

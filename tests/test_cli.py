@@ -1,0 +1,84 @@
+"""The command line: what it prints, and its exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from scratchnet import __version__, cli, gradcases
+from scratchnet.layers import ReLU
+
+
+def test_lessons_lists_number_title_and_path(capsys):
+    assert cli.main(["lessons"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("01 - Dense autoencoder")
+    assert first.endswith("01_dense_autoencoder.py")
+
+
+def test_run_hands_the_flags_to_the_lesson(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["scratchnet"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["run", "02", "--help"])
+    assert stopped.value.code == 0
+    assert "--hidden-1" in capsys.readouterr().out
+
+
+def test_gradcheck_of_one_layer_prints_its_tables(capsys):
+    assert cli.main(["gradcheck", "ReLU"]) == 0
+    printed = capsys.readouterr().out
+    assert "all gradients agree" in printed
+    assert "8 of 8 cases agree" in printed
+
+
+def test_gradcheck_fails_with_exit_code_1_and_shows_the_table(monkeypatch, capsys):
+    class Broken(ReLU):
+        def backward(self, dy, y):
+            return dy, {}
+
+    monkeypatch.setattr(gradcases.layers, "ReLU", Broken)
+    assert cli.main(["gradcheck", "ReLU"]) == 1
+    printed = capsys.readouterr().out
+    assert "BACKWARD IS WRONG" in printed and "0 of 8 cases agree" in printed
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["gradcheck", "Relu"], "unknown layer or loss 'Relu'"),
+        (["run", "99"], "unknown lesson '99'"),
+        (["data", "mnits"], "did you mean 'mnist'?"),
+    ],
+)
+def test_an_unknown_name_gets_one_sentence_and_exit_code_2(capsys, arguments, sentence):
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("scratchnet: ") and sentence in error
+    assert error.count("\n") == 1
+
+
+def test_flags_that_nobody_knows_are_refused(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["gradcheck", "--fast"])
+    assert stopped.value.code == 2
+    assert "unrecognized arguments: --fast" in capsys.readouterr().err
+
+
+def test_without_lessons_it_says_where_they_are(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "scratchnet" / "cli.py"))
+    assert cli.main(["lessons"]) == 2
+    assert "no lessons folder here" in capsys.readouterr().err
+
+
+def test_data_describes_a_set(capsys):
+    assert cli.main(["data", "digits"]) == 0
+    assert "(1437, 8, 8, 1)" in capsys.readouterr().out
+    assert cli.main(["data"]) == 0
+    assert "SCRATCHNET_DATA" in capsys.readouterr().out
+
+
+def test_python_m_scratchnet_is_the_same_command():
+    arguments = [sys.executable, "-m", "scratchnet", "--version"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"scratchnet {__version__}"

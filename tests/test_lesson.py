@@ -1,0 +1,182 @@
+"""The workshop of the lessons: knobs, figures, tables and reports."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from scratchnet import plots
+from scratchnet.lesson import knobs, log, report, settings, show, table
+
+
+@pytest.fixture
+def command_line(monkeypatch, tmp_path):
+    """Set the flags that the next `knobs` reads; figures and reports go to tmp_path."""
+
+    def flags(*given):
+        monkeypatch.setattr(sys, "argv", ["lesson", "--out", str(tmp_path), *given])
+
+    monkeypatch.delenv("SCRATCHNET_QUICK", raising=False)
+    flags()
+    return flags
+
+
+def some_knobs():
+    return knobs(
+        "00_trial",
+        units=32,
+        rate=0.1,
+        shuffle=True,
+        datasets={"digits": {"units": 16}, "mnist": {}},
+        breaks={"fuse": "it burns"},
+        quick={"units": 2, "rate": 0.5},
+    )
+
+
+def test_a_knob_comes_from_flag_then_quick_then_data_set_then_default(command_line):
+    command_line("--dataset", "mnist")
+    assert some_knobs().units == 32
+    command_line()
+    assert some_knobs().units == 16
+    command_line("--quick")
+    assert (some_knobs().units, some_knobs().rate) == (2, 0.5)
+    command_line("--quick", "--units", "7")
+    cfg = some_knobs()
+    assert (cfg.units, cfg.rate, cfg.changed) == (7, 0.5, ["units"])
+
+
+def test_flags_have_the_type_of_their_default(command_line):
+    command_line("--rate", "3", "--no-shuffle")
+    cfg = some_knobs()
+    assert cfg.rate == 3.0 and isinstance(cfg.rate, float) and cfg.shuffle is False
+
+
+@pytest.mark.parametrize(
+    "flags, sentence",
+    [
+        (("--units", "many"), "invalid int value: 'many'"),
+        (("--dataset", "letters"), "invalid choice: 'letters'"),
+        (("--break", "leg"), "invalid choice: 'leg'"),
+        (("--nonsense",), "unrecognized arguments: --nonsense"),
+        (("--device", "gpu"), "no GPU to use: "),
+    ],
+)
+def test_a_wrong_flag_gets_one_sentence(command_line, capsys, monkeypatch, flags, sentence):
+    monkeypatch.setattr("scratchnet.lesson.gpu_problem", lambda: "no GPU in this test")
+    command_line(*flags)
+    with pytest.raises(SystemExit) as stopped:
+        some_knobs()
+    assert stopped.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_quick_mode_by_environment(command_line, monkeypatch):
+    monkeypatch.setenv("SCRATCHNET_QUICK", "1")
+    assert some_knobs().quick is True
+
+
+def test_in_a_notebook_the_command_line_belongs_to_the_kernel(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCRATCHNET_OUT", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["kernel", "-f", "connection.json"])
+    monkeypatch.setitem(sys.modules, "ipykernel", object())
+    assert some_knobs().units == 16
+
+
+def test_figures_are_numbered_and_their_paths_printed(command_line, tmp_path, capsys):
+    cfg = some_knobs()
+    figure = plots.curves({"a": [3, 2, 1]}, "falling", "epoch", "loss")
+    show(cfg, figure, "loss", "a line that falls")
+    show(cfg, figure, "again", "the same line again")
+    paths = [tmp_path / "00_trial" / name for name in ("01_loss.png", "02_again.png")]
+    printed = capsys.readouterr().out
+    assert all(path.exists() and str(path) in printed for path in paths)
+
+
+def test_log_prints_about_ten_lines_of_a_long_run(command_line, capsys):
+    cfg = some_knobs()
+    cfg.epochs = 50
+    capsys.readouterr()
+    for epoch in range(50):
+        log(cfg, epoch, {"loss": [1.0, 0.5]})
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10 and lines[-1] == "epoch  50/50  loss 0.5000"
+
+
+def test_a_table_is_aligned():
+    assert table(("a", "long head"), [("xyz", 0.123456), ("", 3)]).splitlines() == [
+        "a    long head",
+        "--------------",
+        "xyz  0.1235",
+        "     3",
+    ]
+
+
+EXPECTED = {"digits": [("loss", 0.5, 0.1, "somebody, seed 0")], "mnist": []}
+
+
+@pytest.mark.parametrize(
+    "flags, loss, verdict",
+    [
+        ((), 0.55, "close"),
+        ((), 0.65, "off - see Pitfalls"),
+        ((), float("nan"), "off - see Pitfalls"),
+        (("--quick",), 0.5, "other settings"),
+        (("--units", "3"), 0.5, "other settings"),
+        (("--break", "fuse"), 0.5, "other settings"),
+    ],
+)
+def test_the_verdict_of_a_report(command_line, tmp_path, flags, loss, verdict):
+    command_line(*flags)
+    cfg = some_knobs()
+    (row,) = report(cfg, {"loss": loss}, EXPECTED)
+    assert row[4] == verdict
+    written = json.loads((tmp_path / "00_trial" / "report.json").read_text())
+    assert written["expected"][0]["verdict"] == verdict
+    assert written["settings"] == settings(cfg)
+
+
+def test_check_makes_an_off_number_fail_and_a_close_one_pass(command_line):
+    command_line("--check")
+    report(some_knobs(), {"loss": 0.5}, EXPECTED)
+    with pytest.raises(SystemExit) as stopped:
+        report(some_knobs(), {"loss": 0.7}, EXPECTED)
+    assert stopped.value.code == 1
+
+
+def test_a_data_set_without_references_is_named(command_line):
+    with pytest.raises(ValueError, match="unknown data set in the table of references 'digits'"):
+        report(some_knobs(), {}, {"mnist": []})
+
+
+# --------------------------------------------------------------------------------------- figures
+
+
+def test_a_mosaic_puts_each_image_in_its_place():
+    images = np.arange(3 * 2 * 2).reshape(3, 2, 2)
+    canvas = plots.mosaic(images, 2, gap=1, background=-1)
+    assert canvas.shape == (5, 5)
+    assert np.array_equal(canvas[:2, 3:], images[1]) and np.array_equal(canvas[3:, :2], images[2])
+    assert (canvas[2] == -1).all() and (canvas[3:, 2:] == -1).all()
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        lambda: plots.image_grid(np.zeros((5, 4, 6, 1)), 3, "title"),
+        lambda: plots.image_rows({"a": np.ones((4, 5, 5)), "b": np.ones((4, 1, 3))}, "title"),
+        lambda: plots.signed_grid(np.ones((5, 4, 6)), 3, "title"),
+        lambda: plots.curves({"a": [1, 2], "b": [3]}, "title", "x", "y", {"level": 2}, log=True),
+        lambda: plots.captioned(np.zeros((9, 4, 4)), "abcdefghi", "title"),
+        lambda: plots.confusion(np.eye(3, dtype=int), ("a", "b", "long name"), "title"),
+        lambda: plots.bars({"a": [1, 2], "b": [2, 3]}, "title", "x", "y"),
+    ],
+)
+def test_every_figure_can_be_drawn_and_says_what_it_is(figure, tmp_path):
+    drawn = figure()
+    plots.save(drawn, tmp_path / "figure.png")
+    titles = [axis.get_title() for axis in drawn.axes] + [drawn.get_suptitle()]
+    assert "title" in titles
+    for axis in drawn.axes:
+        if axis.lines or axis.containers:
+            assert axis.get_xlabel() == "x" and axis.get_ylabel() == "y"
