@@ -1,0 +1,177 @@
+"""Golden values: the same numbers as PyTorch and Keras, in float64, to ten digits.
+
+Which of our objects stands for which framework call is written in reference/pairs.py. What the
+calls gave lies in reference/*.npz, made by the two scripts there. Nothing here needs a framework.
+"""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reference import pairs
+from reference.archive import STEPS
+
+from scratchnet import layers, losses, optimizers, schedules
+from scratchnet.backend import float64
+from scratchnet.training import train_step
+
+OURS = {call: ours for table in pairs.TABLES for call, ours in table.items()}
+
+WITHOUT_GOLDEN = {
+    "Layer": "the base class",
+    "Loss": "the base class",
+    "Optimizer": "the base class",
+    "ShapeError": "an exception",
+    "Dropout": "draws its own mask, other than a framework's",
+    "GaussianNoise": "draws its own noise, other than a framework's",
+    "rate_at": "only asks a schedule, or returns the number",
+}
+
+
+def load(name):
+    """({case: {field: array}}, what made them) of an archive; its entries are 'case | field'."""
+    cases = {}
+    with np.load(Path(__file__).parent / "reference" / f"{name}.npz") as archive:
+        for entry in archive.files:
+            case, _, field = entry.partition(" | ")
+            cases.setdefault(case, {})[field] = archive[entry]
+    return cases, str(cases.pop("made_with")[""])
+
+
+TORCH, MADE_WITH_TORCH = load("torch")
+KERAS, MADE_WITH_KERAS = load("keras")
+GOLDEN = TORCH | KERAS
+
+
+def pair(call):
+    """Our object, a fresh copy, and {field: array} of what the call took and gave."""
+    return copy.deepcopy(OURS[call]), dict(GOLDEN[call])
+
+
+def assert_golden(ours, golden):
+    """Ten digits of every number; where digits cancel, near zero, twelve places."""
+    assert ours.keys() == golden.keys()
+    for field, array in ours.items():
+        np.testing.assert_allclose(array, golden[field], rtol=1e-10, atol=1e-12, err_msg=field)
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    with float64():
+        yield
+
+
+# ---------------------------------------------------------------------------------------- layers
+
+
+@pytest.mark.parametrize("call", pairs.LAYERS)
+def test_a_layer_gives_the_output_and_every_gradient_of(call):
+    layer, golden = pair(call)
+    x, dy = golden["x"], golden["dy"]
+    layer.build(x.shape[1:], 0)
+    for name, array in (layer.named_parameters() | layer.named_state()).items():
+        array[...] = golden.get(name, np.nan)  # batch statistics need no running ones
+    y, cache = layer.forward(x, train="training=False" not in call)
+    dx, grads = layer.backward(dy, cache)
+    ours = {"y": y, "dx": dx} | {f"d{name}": gradient for name, gradient in grads.items()}
+    given = {"x", "dy", *layer.named_parameters(), *layer.named_state()}
+    assert_golden(ours, {field: golden[field] for field in golden.keys() - given})
+
+
+@pytest.mark.parametrize("call", pairs.RUNNING)
+def test_running_statistics_and_what_inference_makes_of_them_are_those_of(call):
+    layer, golden = pair(call)
+    batches = golden.pop("batches")
+    layer.build(batches.shape[2:], 0)
+    for x in batches:
+        layer.commit(layer.forward(x, train=True)[1])
+    assert_golden({"y": layer(batches[0]), **layer.named_state()}, golden)
+
+
+@pytest.mark.parametrize("call", pairs.PENALTIES)
+def test_the_price_of_an_activity_and_its_gradient_are_those_of(call):
+    layer, golden = pair(call)
+    x, dy = golden["x"], golden["dy"]
+    y, cache = layer.forward(x, train=True)
+    dx, _ = layer.backward(dy, cache)
+    assert_golden({"x": y, "dy": dy, "dx": dx, "penalty": layer.penalty(cache)}, golden)
+
+
+# ---------------------------------------------------------------------------------------- losses
+
+
+@pytest.mark.parametrize("call", pairs.LOSSES)
+def test_a_loss_has_the_value_and_the_gradient_of(call):
+    loss, golden = pair(call)
+    value, cache = loss.forward(golden["prediction"], golden["target"])
+    np.testing.assert_allclose(value, golden["value"], rtol=1e-12)
+    np.testing.assert_allclose(loss.backward(cache), golden["gradient"], rtol=1e-10, atol=1e-12)
+
+
+# ------------------------------------------------------------------------ optimizers, schedules
+
+
+@pytest.mark.parametrize("call", pairs.OPTIMIZERS)
+def test_two_hundred_updates_follow_the_trajectory_of(call):
+    optimizer, golden = pair(call)
+    given = GOLDEN[".".join(call.split(".")[:2])]  # torch.optim or keras.optimizers
+    w, seen = given["start"].copy(), []
+    for t, g in enumerate(given["gradients"], start=1):
+        optimizer.step(w, g)
+        if t in STEPS:
+            seen.append(w.copy())
+    assert_golden({"w": seen}, golden)
+
+
+@pytest.mark.parametrize("call", pairs.CLIPS)
+def test_a_gradient_is_clipped_as_by(call):
+    clip, golden = pair(call)
+    assert_golden({"g": golden["g"], "clipped": clip(golden["g"])}, golden)
+
+
+@pytest.mark.parametrize("call", pairs.SCHEDULES)
+def test_a_schedule_gives_the_rates_of(call):
+    schedule, golden = pair(call)
+    assert_golden({"rate": [schedule(t) for t in range(len(golden["rate"]))]}, golden)
+
+
+# ---------------------------------------------------------------------------------- whole models
+
+
+@pytest.mark.parametrize("call", pairs.MODELS)
+def test_three_training_steps_of_a_model_end_where_they_end_with(call):
+    (model, loss, optimizer), golden = pair(call)
+    x, target = golden.pop("x"), golden.pop("target")
+    model.build(x.shape[2:], 0)
+
+    def weights():  # the learned ones, then the running statistics
+        kept = [*model.named_parameters().values(), *model.named_state().values()]
+        return np.concatenate([array.ravel() for array in kept])
+
+    model.parameters[:] = golden["start"][: model.n_parameters]
+    ours = {"start": weights()}
+    ours["losses"] = [
+        train_step(model, loss, optimizer, *xt)[0] for xt in zip(x, target, strict=True)
+    ]
+    assert_golden({**ours, "end": weights(), "y": model(x[0])}, golden)
+
+
+# ------------------------------------------------------------------------------- nothing left out
+
+
+def test_every_public_name_has_a_golden_case_or_a_reason_to_have_none():
+    public = {name for room in (layers, losses, optimizers, schedules) for name in room.__all__}
+    parts = [o for ours in OURS.values() for o in (ours if isinstance(ours, tuple) else [ours])]
+    covered = {type(o).__name__ for o in parts}
+    assert covered | WITHOUT_GOLDEN.keys() == public
+    assert not covered & WITHOUT_GOLDEN.keys()
+
+
+def test_every_golden_case_is_compared_and_both_archives_say_what_made_them():
+    inputs = {"torch.optim", "keras.optimizers"}
+    assert not TORCH.keys() & KERAS.keys()
+    assert GOLDEN.keys() == OURS.keys() | inputs
+    assert sum(map(len, pairs.TABLES)) == len(OURS), "two tables name the same call"
+    assert MADE_WITH_TORCH.startswith("PyTorch ") and "Seed" in MADE_WITH_TORCH
+    assert MADE_WITH_KERAS.startswith("Keras ") and "Seed" in MADE_WITH_KERAS
