@@ -199,7 +199,8 @@ show(cfg, figure, "units", "share of pictures that switch each unit on, for two 
 # %%
 # Expected against reference
 # --------------------------
-# The same architecture and settings in PyTorch 2.13, seed 0, from the same two kinds of weights.
+# The same architecture and settings in PyTorch, from the same two kinds of weights (biases zero).
+# The tolerance is what other seeds do there; tests/reference/make_lessons.py made the figures.
 
 metrics = {
     "val BCE": history["validation"][-1],
@@ -212,10 +213,13 @@ metrics = {
 }
 print(table(("metric", "value"), metrics.items()))
 expected = {
-    "digits": [],
+    "digits": [
+        ("val BCE", 0.3399, 0.003, "PyTorch 2.13, Glorot weights, mean of 5 seeds"),
+        ("val BCE, other start", 0.3461, 0.010, "PyTorch 2.13, its own weights, mean of 5"),
+    ],
     "mnist": [
-        ("val BCE", 0.0915, 0.0015, "PyTorch 2.13, Glorot weights"),
-        ("val BCE, other start", 0.1020, 0.0040, "PyTorch 2.13, its own weights"),
+        ("val BCE", 0.0916, 0.0010, "PyTorch 2.13, Glorot weights, mean of 3 seeds"),
+        ("val BCE, other start", 0.1041, 0.0040, "PyTorch 2.13, its own weights, mean of 3"),
     ],
     "fashion": [],
 }

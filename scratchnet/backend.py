@@ -11,6 +11,7 @@ Four rules keep it small:
 import contextlib
 import contextvars
 import functools
+import operator
 
 import numpy as np
 import scipy.special
@@ -102,6 +103,14 @@ def float_dtype():
     return np.dtype(_float.get())
 
 
+def as_float_dtype(name):
+    """The dtype float32 or float64 of that name (or the dtype given); ValueError for others."""
+    dtype = np.dtype(name)
+    if dtype not in (np.float32, np.float64):
+        raise unknown_name("precision", dtype.name, ["float32", "float64"])
+    return dtype
+
+
 def zeros(shape):
     """A new array of zeros on the current device, in the current precision."""
     return current_xp().zeros(shape, dtype=float_dtype())
@@ -163,9 +172,14 @@ class RNG:
     STATES = 1 << 18  # fixed, because CuPy's default depends on the GPU model
 
     def __init__(self, seed, key=()):
-        self.seed, self.key = seed, tuple(key)
+        try:
+            self.seed, self.key = operator.index(seed), tuple(map(operator.index, key))
+        except TypeError:
+            raise TypeError(f"a seed is one whole number; got {seed!r}") from None
+        if self.seed < 0 or not all(0 <= k < 2**32 for k in self.key):
+            raise ValueError(f"a seed, and a number to fork by, is not negative; got {seed}, {key}")
         self.host = np.random.default_rng(self._sequence(0))
-        self._on_device = {}  # array module -> its generator, made when first asked for
+        self._on_device = {}  # name of an array module -> its generator, made when asked for
 
     def _sequence(self, stream):
         # spawn_key, not (seed, stream): a SeedSequence pads with zeros, so 5 and (5, 0) are equal
@@ -176,14 +190,14 @@ class RNG:
         return RNG(self.seed, (*self.key, *key))
 
     def _generator(self, xp):
-        if xp not in self._on_device:
+        if xp.__name__ not in self._on_device:
             if xp is np:
                 generator = np.random.default_rng(self._sequence(1))
             else:
                 bits = xp.random.Philox4x3210(self._sequence(1), size=self.STATES)
                 generator = xp.random.Generator(bits)
-            self._on_device[xp] = generator
-        return self._on_device[xp]
+            self._on_device[xp.__name__] = generator
+        return self._on_device[xp.__name__]
 
     def permutation(self, n):
         """The numbers 0 .. n-1 in random order, drawn on the host, carried to the device."""

@@ -7,7 +7,8 @@ A callback of your own has any of the three methods of `Callback`. The `run` it 
 import math
 from pathlib import Path
 
-from scratchnet.errors import require, unknown_name
+from scratchnet.backend import to_device
+from scratchnet.errors import real, unknown_name, whole
 from scratchnet.saving import FileError, described, model_arrays, put_model, read, write
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping"]
@@ -49,11 +50,11 @@ class EarlyStopping(Callback):
     def __init__(
         self, monitor="val_loss", patience=5, min_delta=0.0, mode="min", restore_best=True
     ):
-        require(patience >= 1, f"EarlyStopping expects patience >= 1; got {patience}")
-        require(min_delta >= 0, f"EarlyStopping expects min_delta >= 0; got {min_delta}")
         if mode not in ("min", "max"):
             raise unknown_name("mode", mode, ["min", "max"])
-        self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
+        self.monitor = monitor
+        self.patience = whole("EarlyStopping", "patience", patience)
+        self.min_delta = real("EarlyStopping", "min_delta", min_delta, at_least=0)
         self.sign = 1 if mode == "min" else -1
         self.restore_best = restore_best
 
@@ -84,7 +85,7 @@ class EarlyStopping(Callback):
     def set_state(self, state):
         self.best, self.waited = float(state["best"]), int(state["waited"])
         self.best_epoch = int(state["best_epoch"])
-        self.kept = {n[len("kept/") :]: a for n, a in state.items() if n.startswith("kept/")}
+        self.kept = {n: to_device(a, a.dtype) for n, a in _part(state, "kept/").items()}
 
 
 def _everything(model):
@@ -108,8 +109,8 @@ class Checkpoint(Callback):
     runs_last = True
 
     def __init__(self, path, every=1, resume=False):
-        require(every >= 1, f"Checkpoint expects every >= 1 epoch; got {every}")
-        self.path, self.every, self.resume = Path(path), every, resume
+        self.path, self.resume = Path(path), resume
+        self.every = whole("Checkpoint", "every", every, " epoch")
 
     def on_start(self, run):
         if self.resume and self.path.exists():
@@ -136,8 +137,8 @@ class Checkpoint(Callback):
 
     def _continue(self, run):
         info, arrays = read(self.path, kinds=("checkpoint",))
-        for name, was in info["settings"].items():
-            now = run.settings[name]
+        for name, now in run.settings.items():
+            was = info["settings"].get(name)
             if was != now:
                 raise FileError(
                     f"{self.path} is a run with {name}={was!r}, this one has {name}={now!r}: "

@@ -2,6 +2,8 @@
 
 import difflib
 import inspect
+import math
+import operator
 
 
 def unknown_name(what, name, choices):
@@ -20,6 +22,56 @@ def require(condition, message):
     """Raise ``ValueError(message)`` unless the condition holds: for constructors' arguments."""
     if not condition:
         raise ValueError(message)
+
+
+def real(owner, name, value, *, above=None, at_least=None, below=None, at_most=None):
+    """The option as a Python float, after checking its range.
+
+    A float, because a NumPy float64 among float32 arrays would make all that follows float64.
+
+    >>> real("Dropout", "rate", 2, at_least=0, below=1)
+    Traceback (most recent call last):
+    ValueError: Dropout expects 0 <= rate < 1; got 2
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan  # within no range
+    inside = (
+        (above is None or number > above)
+        and (at_least is None or number >= at_least)
+        and (below is None or number < below)
+        and (at_most is None or number <= at_most)
+        and math.isfinite(number)
+    )
+    if inside:
+        return number
+    if below is None and at_most is None:
+        wanted = f"{name} > {above}" if at_least is None else f"{name} >= {at_least}"
+    else:
+        left = f"{above} <" if at_least is None else f"{at_least} <="
+        right = f"< {below}" if at_most is None else f"<= {at_most}"
+        wanted = f"{left} {name} {right}"
+    raise ValueError(f"{owner} expects {wanted}; got {value!r}")
+
+
+def whole(owner, name, value, unit=""):
+    """The option as a Python int of at least 1; a NumPy integer will do, 2.5 or True will not."""
+    try:
+        number = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1:
+        hint = "" if isinstance(value, int) else ": use a whole number"
+        raise ValueError(f"{owner} expects {name} >= 1{unit}; got {value!r}{hint}")
+    return number
+
+
+def yes_or_no(owner, name, value):
+    """The option, after checking that it is a bool: a word like "none" would count as yes."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{owner} expects {name} to be True or False; got {value!r}")
+    return value
 
 
 def as_call(thing):

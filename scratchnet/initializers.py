@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from scratchnet.backend import ones, to_device, zeros
+from scratchnet import backend
+from scratchnet.backend import to_device
 from scratchnet.errors import unknown_name
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
 
 def fans(shape):
     """(fan_in, fan_out) of a weight array; see the head of this file."""
+    if len(shape) < 2:
+        raise ValueError(f"fan_in and fan_out need a weight array of 2 axes or more; got {shape}")
     receptive_field = math.prod(shape[:-2])  # 1 for Dense, height * width for a convolution
     return receptive_field * shape[-2], receptive_field * shape[-1]
 
@@ -81,17 +84,29 @@ def orthogonal(rng, shape):
     return to_device((q if rows >= columns else q.T).reshape(shape))
 
 
+def zeros(rng, shape):
+    """All zeros: for biases. As weights it would make all units of a layer equal for ever."""
+    return backend.zeros(shape)
+
+
+def ones(rng, shape):
+    """All ones: for scales."""
+    return backend.ones(shape)
+
+
 _BY_NAME = {
-    f.__name__: f
-    for f in (
+    draw.__name__: draw
+    for draw in (
         glorot_uniform,
         glorot_normal,
         he_uniform,
         he_normal,
         inverse_sqrt_uniform,
         orthogonal,
+        zeros,
+        ones,
     )
-} | {"zeros": lambda rng, shape: zeros(shape), "ones": lambda rng, shape: ones(shape)}
+}
 
 
 def initializer(name):

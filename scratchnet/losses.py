@@ -12,7 +12,7 @@ Losses over several numbers a sample take ``reduction``:
 """
 
 from scratchnet.backend import on_host, xp_of
-from scratchnet.errors import as_call, require, unknown_name
+from scratchnet.errors import as_call, real, unknown_name, yes_or_no
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.numerics import log_softmax, sigmoid, softplus
 
@@ -54,11 +54,26 @@ class Loss:
         """What the sum over everything is divided by."""
         return prediction.size if self.reduction == "mean" else len(prediction)
 
-    def _same_shape(self, prediction, target):
+    def _check(self, prediction, target):
+        self._check_arrays(prediction, target)
+        self._check_precision(prediction, target)
         if prediction.shape != target.shape:
             raise ShapeError(  # NumPy would broadcast (N, 1) and (N,) to (N, N) and say nothing
                 f"{type(self).__name__} expects prediction and target of one shape; "
                 f"got {prediction.shape} and {target.shape}"
+            )
+
+    def _check_arrays(self, prediction, target):
+        name = type(self).__name__
+        for array in (prediction, target):
+            if not hasattr(array, "dtype"):
+                raise TypeError(f"{name} expects arrays; got {type(array).__name__}")
+
+    def _check_precision(self, prediction, target):
+        if target.dtype != prediction.dtype or target.dtype.kind != "f":
+            raise TypeError(
+                f"{type(self).__name__} expects a target of its prediction's {prediction.dtype}; "
+                f"got {target.dtype}: use target.astype('{prediction.dtype}')"
             )
 
 
@@ -66,7 +81,7 @@ class MeanSquaredError(Loss):
     """L = 1/n sum (y - t)^2;  dL/dy = 2/n (y - t)."""
 
     def forward(self, prediction, target):
-        self._same_shape(prediction, target)
+        self._check(prediction, target)
         d = prediction - target
         return (d * d).sum() / self._n(d), d
 
@@ -78,7 +93,7 @@ class MeanAbsoluteError(Loss):
     """L = 1/n sum abs(y - t);  dL/dy = 1/n sign(y - t), 0 at the kink."""
 
     def forward(self, prediction, target):
-        self._same_shape(prediction, target)
+        self._check(prediction, target)
         d = prediction - target
         return xp_of(d).abs(d).sum() / self._n(d), d
 
@@ -95,11 +110,10 @@ class Huber(Loss):
 
     def __init__(self, delta=1.0, reduction="mean"):
         super().__init__(reduction)
-        require(delta > 0, f"Huber expects delta > 0; got {delta}")
-        self.delta = delta
+        self.delta = real("Huber", "delta", delta, above=0)
 
     def forward(self, prediction, target):
-        self._same_shape(prediction, target)
+        self._check(prediction, target)
         d = prediction - target
         a = xp_of(d).abs(d)
         c = xp_of(d).minimum(a, self.delta)  # c (a - c/2) is a^2/2 below delta, the line above
@@ -126,10 +140,10 @@ class BinaryCrossEntropy(Loss):
 
     def __init__(self, from_logits=False, reduction="mean"):
         super().__init__(reduction)
-        self.from_logits = from_logits
+        self.from_logits = yes_or_no("BinaryCrossEntropy", "from_logits", from_logits)
 
     def forward(self, prediction, target):
-        self._same_shape(prediction, target)
+        self._check(prediction, target)
         xp, t = xp_of(prediction, target), target
         if self.from_logits:
             x = prediction
@@ -183,6 +197,7 @@ class SoftmaxCrossEntropy(Loss):
         return p / len(p)
 
     def _check(self, x, target):
+        self._check_arrays(x, target)
         if x.ndim != 2:
             raise ShapeError(f"SoftmaxCrossEntropy expects predictions (N, K); got {x.shape}")
         n, k = x.shape
@@ -202,6 +217,8 @@ class SoftmaxCrossEntropy(Loss):
                 f"SoftmaxCrossEntropy expects class indices ({n},) or one row of {k} "
                 f"probabilities each ({n}, {k}); got {target.shape}"
             )
+        else:
+            self._check_precision(x, target)
 
 
 class KLToStandardNormal(Loss):
@@ -217,7 +234,7 @@ class KLToStandardNormal(Loss):
         super().__init__("per_sample")
 
     def forward(self, mean, log_variance):
-        self._same_shape(mean, log_variance)
+        self._check(mean, log_variance)
         m, v = mean, log_variance
         variance = xp_of(m, v).exp(v)
         return -0.5 * (1 + v - m * m - variance).sum() / len(m), (m, variance)

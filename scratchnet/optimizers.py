@@ -7,8 +7,8 @@ Why stretches: a rule reads and writes several vectors a dozen times. Cut into p
 processor's cache, each number comes from main memory once instead of a dozen times.
 """
 
-from scratchnet.backend import on_host, xp_of
-from scratchnet.errors import require
+from scratchnet.backend import on_host, to_device, xp_of
+from scratchnet.errors import real, require, yes_or_no
 from scratchnet.schedules import rate_at
 
 __all__ = [
@@ -29,8 +29,7 @@ class ClipByValue:
     """Each entry of g into [-limit, limit]. This turns the direction of the step."""
 
     def __init__(self, limit):
-        require(limit > 0, f"ClipByValue expects limit > 0; got {limit}")
-        self.limit = limit
+        self.limit = real("ClipByValue", "limit", limit, above=0)
 
     def __call__(self, g):
         return xp_of(g).clip(g, -self.limit, self.limit)
@@ -43,15 +42,14 @@ class ClipByGlobalNorm:
     """
 
     def __init__(self, limit):
-        require(limit > 0, f"ClipByGlobalNorm expects limit > 0; got {limit}")
-        self.limit = limit
+        self.limit = real("ClipByGlobalNorm", "limit", limit, above=0)
 
     def __call__(self, g):
         xp = xp_of(g)
         largest = xp.maximum(xp.abs(g).max(), xp.finfo(g.dtype).tiny)
         h = g / largest  # squares of an exploded gradient would overflow; those of h are <= 1
-        norm = largest * xp.sqrt((h * h).sum())
-        return h * (largest * (self.limit / xp.maximum(norm, self.limit)))
+        length = xp.maximum(xp.sqrt((h * h).sum()), 1)  # the norm is largest * length
+        return h * xp.minimum(largest, self.limit / length)
 
 
 class Optimizer:
@@ -66,13 +64,14 @@ class Optimizer:
 
     def __init__(self, learning_rate, clip=None):
         if not callable(learning_rate):
-            require(
-                learning_rate > 0,
-                f"{type(self).__name__} expects learning_rate > 0; got {learning_rate}",
-            )
+            learning_rate = self.option("learning_rate", learning_rate, above=0)
         self.learning_rate, self.clip = learning_rate, clip
         self.t = 0  # updates done
         self.vectors = None  # name -> running vector, made at the first step
+
+    def option(self, name, value, **limits):
+        """The value as a float, after checking that it lies within its limits."""
+        return real(type(self).__name__, name, value, **limits)
 
     def step(self, parameters, gradient):
         """One update of the parameters (P,), in place, by their gradient (P,)."""
@@ -113,13 +112,15 @@ class Optimizer:
                 )
 
     def get_state(self):
-        """{name: array or number}: everything a continued run needs."""
-        return {"t": self.t, **(self.vectors or {})}
+        """{name: array or number}: copies of everything a continued run needs."""
+        return {"t": self.t} | {name: v.copy() for name, v in (self.vectors or {}).items()}
 
     def set_state(self, state):
-        """Continue from what `get_state` gave."""
+        """Continue from what `get_state` gave, on the current device."""
         self.t = int(state["t"])
-        self.vectors = {n: state[n].copy() for n in self.running} if self.t else None
+        self.vectors = None
+        if self.t:
+            self.vectors = {n: to_device(state[n], state[n].dtype).copy() for n in self.running}
 
 
 class SGD(Optimizer):
@@ -132,9 +133,9 @@ class SGD(Optimizer):
 
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, clip=None):
         super().__init__(learning_rate, clip)
-        require(0 <= momentum < 1, f"SGD expects 0 <= momentum < 1; got {momentum}")
+        self.momentum = self.option("momentum", momentum, at_least=0, below=1)
+        self.nesterov = yes_or_no("SGD", "nesterov", nesterov)
         require(momentum > 0 or not nesterov, "SGD(nesterov=True) expects momentum > 0")
-        self.momentum, self.nesterov = momentum, nesterov
         if momentum == 0:
             self.running = ()
 
@@ -157,8 +158,8 @@ class RMSprop(Optimizer):
 
     def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-7, clip=None):
         super().__init__(learning_rate, clip)
-        require(0 <= rho < 1, f"RMSprop expects 0 <= rho < 1; got {rho}")
-        self.rho, self.epsilon = rho, epsilon
+        self.rho = self.option("rho", rho, at_least=0, below=1)
+        self.epsilon = self.option("epsilon", epsilon, above=0)
 
     def update(self, w, g, rate, v):
         v += (1 - self.rho) * (g * g - v)
@@ -172,7 +173,10 @@ class Adagrad(Optimizer):
 
     def __init__(self, learning_rate=0.01, initial_accumulator_value=0.0, epsilon=1e-10, clip=None):
         super().__init__(learning_rate, clip)
-        self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
+        self.initial_accumulator_value = self.option(
+            "initial_accumulator_value", initial_accumulator_value, at_least=0
+        )
+        self.epsilon = self.option("epsilon", epsilon, above=0)
 
     def start(self, w):
         return xp_of(w).full_like(w, self.initial_accumulator_value)
@@ -194,9 +198,9 @@ class Adam(Optimizer):
 
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, clip=None):
         super().__init__(learning_rate, clip)
-        for name, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
-            require(0 <= beta < 1, f"{type(self).__name__} expects 0 <= {name} < 1; got {beta}")
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.beta_1 = self.option("beta_1", beta_1, at_least=0, below=1)
+        self.beta_2 = self.option("beta_2", beta_2, at_least=0, below=1)
+        self.epsilon = self.option("epsilon", epsilon, above=0)
 
     def update(self, w, g, rate, m, v):
         m += (1 - self.beta_1) * (g - m)
@@ -222,8 +226,7 @@ class AdamW(Adam):
         clip=None,
     ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, clip)
-        require(weight_decay >= 0, f"AdamW expects weight_decay >= 0; got {weight_decay}")
-        self.weight_decay = weight_decay
+        self.weight_decay = self.option("weight_decay", weight_decay, at_least=0)
 
     def update(self, w, g, rate, m, v):
         w *= 1 - rate * self.weight_decay

@@ -7,18 +7,29 @@ written beside its place and moved there at the end, so that a killed process le
 Reading checks everything before it changes anything.
 """
 
-import contextlib
 import json
 import os
-import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
-from scratchnet.backend import to_numpy
+from scratchnet.backend import to_numpy, xp_of
 
 VERSION = 1
+UNREADABLE = (  # what NumPy, zipfile, zlib and json raise for a file that is not whole or not ours
+    ValueError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    OSError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class FileError(ValueError):
@@ -41,18 +52,18 @@ def load(model, path):
 
 
 def model_arrays(model):
-    """{"parameters/<path>": array, "state/<path>": array} on the host."""
+    """{"parameters/<path>": array, "state/<path>": array}: everything a file keeps of a model."""
     groups = {"parameters": model.named_parameters(), "state": model.named_state()}
-    return {f"{g}/{n}": to_numpy(a) for g, named in groups.items() for n, a in named.items()}
+    return {f"{g}/{n}": a for g, named in groups.items() for n, a in named.items()}
 
 
 def put_model(model, info, arrays, path):
     """Copy the arrays of a file into the model, in place, after checking that all of them fit."""
-    described = described(model)
-    if info["layers"] != described["layers"]:
+    layers = described(model)["layers"]
+    if list(info.get("layers", {}).items()) != list(layers.items()):  # the order counts too
         raise FileError(
-            f"{path} holds a model of the layers {_listed(info['layers'])}; this one has "
-            f"{_listed(described['layers'])}: build the model that was saved"
+            f"{path} holds a model of the layers {_listed(info.get('layers', {}))}; this one has "
+            f"{_listed(layers)}: build the model that was saved"
         )
     targets = {f"parameters/{n}": a for n, a in model.named_parameters().items()}
     targets |= {f"state/{n}": a for n, a in model.named_state().items()}
@@ -68,7 +79,7 @@ def put_model(model, info, arrays, path):
                 f"{target.shape} {target.dtype}: build the model that was saved"
             )
     for name, target in targets.items():
-        target[...] = _like(target, arrays[name])
+        target[...] = xp_of(target).asarray(arrays[name])
 
 
 def described(model):
@@ -81,36 +92,32 @@ def _listed(layers):
     return ", ".join(kind for path, kind in layers.items() if kind != "Sequential")
 
 
-def _like(target, array):
-    """The host array on the device of the target."""
-    return array if isinstance(target, np.ndarray) else type(target)(array)
-
-
 def write(path, info, arrays):
     """Write arrays and an info dictionary to path, all or nothing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"scratchnet": VERSION, **info})
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-        try:
+    arrays = {name: to_numpy(array) for name, array in arrays.items()}
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
             np.savez(file, info=np.array(line), **arrays)
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(file.name)
-            raise
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read(path, kinds):
     """(info, arrays) of a file that `write` made, if it is of one of these kinds."""
+    if Path(path).is_dir():
+        raise FileError(f"{path} is a folder: name the .npz file in it")
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path} does not exist: nothing to load")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         info = json.loads(str(arrays.pop("info")))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} does not exist: nothing to load") from None
-    except (ValueError, KeyError, AttributeError, OSError, EOFError, zipfile.BadZipFile):
+    except UNREADABLE:
         raise FileError(
             f"{path} is not a whole scratchnet file (.npz with an 'info' entry): "
             "damaged, or made by another program"

@@ -5,7 +5,7 @@ They go wherever a learning rate goes: ``Adam(learning_rate=CosineDecay(1e-3, st
 
 import math
 
-from scratchnet.errors import require
+from scratchnet.errors import whole
 
 __all__ = ["CosineDecay", "ExponentialDecay", "StepDecay", "WarmUp", "rate_at"]
 
@@ -19,8 +19,8 @@ class StepDecay:
     """initial * factor^floor(t / every): a staircase."""
 
     def __init__(self, initial, factor, every):
-        require(every >= 1, f"StepDecay expects every >= 1 update; got {every}")
-        self.initial, self.factor, self.every = initial, factor, every
+        self.initial, self.factor = initial, factor
+        self.every = whole("StepDecay", "every", every, " update")
 
     def __call__(self, t):
         return self.initial * self.factor ** (t // self.every)
@@ -30,8 +30,8 @@ class ExponentialDecay:
     """initial * factor^(t / steps): smooth, one factor every so many steps."""
 
     def __init__(self, initial, factor, steps):
-        require(steps >= 1, f"ExponentialDecay expects steps >= 1; got {steps}")
-        self.initial, self.factor, self.steps = initial, factor, steps
+        self.initial, self.factor = initial, factor
+        self.steps = whole("ExponentialDecay", "steps", steps)
 
     def __call__(self, t):
         return self.initial * self.factor ** (t / self.steps)
@@ -44,8 +44,8 @@ class CosineDecay:
     """
 
     def __init__(self, initial, steps, final=0.0):
-        require(steps >= 1, f"CosineDecay expects steps >= 1; got {steps}")
-        self.initial, self.steps, self.final = initial, steps, final
+        self.initial, self.final = initial, final
+        self.steps = whole("CosineDecay", "steps", steps)
 
     def __call__(self, t):
         share = (1 + math.cos(math.pi * min(t / self.steps, 1))) / 2
@@ -59,8 +59,8 @@ class WarmUp:
     """
 
     def __init__(self, then, steps):
-        require(steps >= 1, f"WarmUp expects steps >= 1; got {steps}")
-        self.then, self.steps = then, steps
+        self.then = then
+        self.steps = whole("WarmUp", "steps", steps)
 
     def __call__(self, t):
         if t < self.steps:

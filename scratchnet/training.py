@@ -13,10 +13,12 @@ import time
 from tqdm import tqdm
 
 from scratchnet.backend import RNG, xp_of
-from scratchnet.errors import require
+from scratchnet.errors import whole
 from scratchnet.layers.shapes import ShapeError
 
 __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
+
+MUST_BE_FINITE = ("loss", "penalty", "val_loss", "val_penalty")
 
 
 class TrainingDiverged(ArithmeticError):
@@ -30,6 +32,7 @@ def batches(n, batch_size, rng=None):
 
     With an `RNG` every sample comes once, in random order; without, the batches are slices.
     """
+    whole("batches", "batch_size", batch_size)
     order = None if rng is None else rng.permutation(n)
     for start in range(0, n, batch_size):
         s = slice(start, min(start + batch_size, n))
@@ -98,14 +101,23 @@ def fit(
     TrainingDiverged if the loss is no longer a number; the model is then back where the last good
     epoch left it.
     """
-    require(epochs >= 1, f"fit expects epochs >= 1; got {epochs}")
-    require(batch_size >= 1, f"fit expects batch_size >= 1; got {batch_size}")
+    whole("fit", "epochs", epochs)
+    whole("fit", "batch_size", batch_size)
     check_data(model, x, target)
     if validation is not None:
-        check_data(model, *validation)
-    settings = {"samples": len(x), "batch_size": batch_size, "shuffle": shuffle, "seed": seed}
-    settings["optimizer"] = type(optimizer).__name__
+        x_val, t_val = validation
+        check_data(model, x_val, t_val, of="validation ")
+        evaluate(model, loss, x_val[:1], t_val[:1], metrics)  # complains now, not an epoch later
     callbacks = sorted(callbacks, key=lambda c: c.runs_last)
+    settings = {
+        "samples": len(x),
+        "batch_size": int(batch_size),
+        "shuffle": bool(shuffle),
+        "seed": int(seed),
+        "optimizer": type(optimizer).__name__,
+        "running vectors": list(optimizer.running),
+        "callbacks": [type(c).__name__ for c in callbacks],
+    }
     run = Run(model, optimizer, epochs, settings, callbacks)
     for callback in callbacks:
         callback.on_start(run)
@@ -114,7 +126,7 @@ def fit(
         began = time.perf_counter()
         rng = RNG(seed).fork(run.epoch)  # a resumed run draws the same numbers
         model.set_rng(rng)
-        good = [array.copy() for array in run.arrays()]
+        good = [array.copy() for array in run.arrays()], optimizer.get_state()
         mean = _Mean()
         steps = batches(len(x), batch_size, rng if shuffle else None)
         label, total = f"epoch {run.epoch + 1}/{epochs}", math.ceil(len(x) / batch_size)
@@ -123,11 +135,12 @@ def fit(
             value, penalty, y = train_step(model, loss, optimizer, x[s], t)
             mean.add(value, penalty, y, t, metrics)
         numbers = mean.read()
-        if not math.isfinite(numbers["loss"] + numbers.get("penalty", 0)):
-            _give_up(run, good, numbers["loss"])
         if validation is not None:
-            held_out = evaluate(model, loss, *validation, metrics)
+            held_out = evaluate(model, loss, x_val, t_val, metrics)
             numbers |= {f"val_{name}": number for name, number in held_out.items()}
+        lost = [name for name in MUST_BE_FINITE if not math.isfinite(numbers.get(name, 0))]
+        if lost or not all(map(_finite, run.arrays())):
+            _give_up(run, good, lost[0] if lost else "parameters", numbers)
         numbers["seconds"] = time.perf_counter() - began
         for name, number in numbers.items():
             run.history.setdefault(name, []).append(number)
@@ -179,11 +192,14 @@ class _Mean:
         return numbers
 
 
-def _give_up(run, good, loss):
-    for array, was in zip(run.arrays(), good, strict=True):
+def _give_up(run, good, what, numbers):
+    """Put model and optimizer back and raise TrainingDiverged."""
+    for array, was in zip(run.arrays(), good[0], strict=True):
         array[...] = was
+    run.optimizer.set_state(good[1])
+    became = numbers.get(what, "infinite or NaN")
     problem = TrainingDiverged(
-        f"the loss became {loss} in epoch {run.epoch + 1}; the model is back where epoch "
+        f"the {what} became {became} in epoch {run.epoch + 1}; the model is back where epoch "
         f"{run.epoch} left it. Lower the learning rate, or clip the gradient: "
         "clip=ClipByGlobalNorm(1.0)"
     )
@@ -196,19 +212,27 @@ def _line(numbers):
     return "  ".join([f"{n} {v:.4f}" for n, v in numbers.items() if n != "seconds"] + [seconds])
 
 
-def check_data(model, x, target=None):
+def check_data(model, x, target=None, of=""):
     """Raise a sentence for data that cannot be trained on; see `fit`."""
     if model.input_shape is None:
         raise ValueError(f"{model.title} is not built yet: call build(input_shape, seed) first")
-    for name, array in (("x", x), ("target", target)):
+    for name, array in ((f"{of}x", x), (f"{of}target", target)):
         if array is None:
             continue
+        if not hasattr(array, "dtype"):
+            raise TypeError(
+                f"{name} is a {type(array).__name__}: make it an array, to_device({name})"
+            )
         if not len(array):
             raise ValueError(f"{name} is empty: {array.shape}")
-        # a NaN makes both extremes NaN; two numbers are read, nothing as large as the data is made
-        if array.dtype.kind == "f" and not math.isfinite(float(array.max() - array.min())):
+        if array.dtype.kind == "f" and not _finite(array):
             raise ValueError(
                 f"{name} holds NaN or infinite values: remove or fill them before training"
             )
     if target is not None and len(x) != len(target):
-        raise ShapeError(f"x has {len(x)} samples, but target has {len(target)}")
+        raise ShapeError(f"{of}x has {len(x)} samples, but {of}target has {len(target)}")
+
+
+def _finite(array):
+    """True if no entry is NaN or infinite. (NaN makes both extremes NaN; nothing large is made.)"""
+    return math.isfinite(float(array.max())) and math.isfinite(float(array.min()))

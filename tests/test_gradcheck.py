@@ -190,7 +190,7 @@ def test_a_forward_that_answers_differently_each_time_is_refused():
         gradcheck(moody, X)
 
 
-# --------------------------------------------------------------------------- kinks, sampling, copies
+# -------------------------------------------------------------------------- kinks, samples, copies
 
 
 def test_a_point_on_a_kink_is_left_out_and_counted():

@@ -10,8 +10,9 @@ Hendrycks and Gimpel (2016) GELU; Dugas et al. (2001) Softplus.
 import math
 
 from scratchnet.backend import erf, xp_of
-from scratchnet.errors import require
+from scratchnet.errors import real, require, yes_or_no
 from scratchnet.layers.base import Layer
+from scratchnet.layers.shapes import ShapeError
 from scratchnet.numerics import sigmoid, softmax, softplus
 
 
@@ -35,8 +36,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope=0.3, name=None):
         super().__init__(name)
-        require(negative_slope >= 0, f"LeakyReLU expects negative_slope >= 0; got {negative_slope}")
-        self.negative_slope = negative_slope
+        self.negative_slope = real("LeakyReLU", "negative_slope", negative_slope, at_least=0)
 
     def forward(self, x, train=False):
         return xp_of(x).where(x > 0, x, self.negative_slope * x), x
@@ -52,8 +52,7 @@ class ELU(Layer):
 
     def __init__(self, alpha=1.0, name=None):
         super().__init__(name)
-        require(alpha > 0, f"ELU expects alpha > 0; got {alpha}")
-        self.alpha = alpha
+        self.alpha = real("ELU", "alpha", alpha, above=0)
 
     def forward(self, x, train=False):
         xp = xp_of(x)
@@ -75,7 +74,7 @@ class GELU(Layer):
 
     def __init__(self, approximate=False, name=None):
         super().__init__(name)
-        self.approximate = approximate
+        self.approximate = yes_or_no("GELU", "approximate", approximate)
 
     def forward(self, x, train=False):
         return x * self._P(x), x
@@ -145,15 +144,28 @@ class Softmax(Layer):
     """
 
     remembers = "y"
+    needs_build = False
 
     def __init__(self, axis=-1, name=None):
         super().__init__(name)
         require(axis != 0, "Softmax expects an axis other than 0, the batch axis")
         self.axis = axis
 
+    def build(self, input_shape, rng):
+        self._check_axis(1 + len(input_shape))
+        return input_shape
+
     def forward(self, x, train=False):
+        self._check_axis(x.ndim)
         y = softmax(x, axis=self.axis)
         return y, y
 
     def backward(self, dy, y):
         return y * (dy - (dy * y).sum(axis=self.axis, keepdims=True)), {}
+
+    def _check_axis(self, ndim):
+        if not (0 < self.axis < ndim or -ndim < self.axis < 0):
+            raise ShapeError(
+                f"{self.title} expects one of its input's {ndim} axes other than 0, the batch "
+                f"axis; got axis={self.axis}"
+            )

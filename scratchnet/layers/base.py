@@ -12,10 +12,10 @@ import copy
 import functools
 import re
 
-from scratchnet.backend import as_rng, float_dtype, xp_of
+from scratchnet.backend import as_float_dtype, as_rng, float_dtype, xp_of
 from scratchnet.errors import as_call
 from scratchnet.layers.parameters import Parameter, one_vector
-from scratchnet.layers.shapes import ShapeError, check_rank, check_shape, written
+from scratchnet.layers.shapes import ShapeError, check_rank, check_shape, checked_sizes, written
 
 WORD_START = r"(?<=[a-z])(?=[A-Z][a-z])|(?<=2D)(?=[A-Z])"  # Leaky|ReLU, Max|Pooling2D
 
@@ -34,6 +34,7 @@ class Layer:
     """
 
     remembers = "nothing"  # what the cache holds, in words, for summary()
+    needs_build = False  # True for a subclass with a build, unless it says that it can do without
 
     def __init__(self, name=None):
         self.own = {}  # parameter name -> Parameter
@@ -46,6 +47,7 @@ class Layer:
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
+            cls.needs_build = cls.__dict__.get("needs_build", True)
             cls.build = _remembering_shapes(cls.__dict__["build"])
         if "forward" in cls.__dict__:
             cls.forward = _checking_input(cls.__dict__["forward"])
@@ -78,7 +80,7 @@ class Layer:
 
     def commit(self, cache):
         """Once per training step: move running averages, which forward may not touch."""
-        for layer, c in self.parts(cache):
+        for layer, c in self.parts(cache) if self.trainable else ():
             layer.commit(c)
 
     def parts(self, cache):
@@ -99,13 +101,13 @@ class Layer:
 
     def __setattr__(self, name, value):  # self.W = a writes INTO the array: it stays in its vector
         own = self.__dict__.get("own", {})
-        if name in own and own[name].value is not value:
-            if value.shape != own[name].value.shape:
-                was, got = own[name].value.shape, value.shape
-                raise ShapeError(f"{self.title}: {name} has shape {was}; got {got}")
-            own[name].value[...] = value
-        elif name not in own:
+        if name not in own:
             super().__setattr__(name, value)
+        elif own[name].value is not value:  # `layer.W -= a` has written already
+            shape, got = own[name].value.shape, getattr(value, "shape", type(value).__name__)
+            if got != shape:
+                raise ShapeError(f"{self.title}: {name} has shape {shape}; got {got}")
+            own[name].value[...] = value
 
     def walk(self, trainable_only=False):
         """Every (path, Parameter), as in ("encoder/dense/W", ...), first to last.
@@ -127,13 +129,16 @@ class Layer:
                 yield f"{name}/{path}", p
 
     def layers_within(self):
-        """This layer and every layer inside it, each once, parents first, with their paths."""
-        found, stack = {}, [("", self)]
-        while stack:
-            path, layer = stack.pop(0)
+        """{path: layer} of this layer, "", and every layer inside it, each once, parents first."""
+        found = {}
+
+        def visit(path, layer):
             if layer not in found.values():
                 found[path] = layer
-                stack += [(f"{path}/{n}".lstrip("/"), c) for n, c in layer.children.items()]
+                for name, child in layer.children.items():
+                    visit(f"{path}/{name}".lstrip("/"), child)
+
+        visit("", self)
         return found
 
     def named_parameters(self):
@@ -155,7 +160,14 @@ class Layer:
 
     def flatten(self, grads):
         """The gradients {path: array} as one vector (P,), ordered like `parameters`."""
-        parts = [grads[path].reshape(-1) for path, _ in self.walk(trainable_only=True)]
+        paths = [path for path, _ in self.walk(trainable_only=True)]
+        missing = set(paths) - set(grads)
+        if missing or not paths:
+            raise ValueError(
+                f"{self.title} expects the gradients of {', '.join(paths) or 'no parameter'}; "
+                f"missing: {', '.join(sorted(missing)) or 'all is frozen'}"
+            )
+        parts = [grads[path].reshape(-1) for path in paths]
         return xp_of(*parts).concatenate(parts)
 
     @property
@@ -170,12 +182,14 @@ class Layer:
         return self.forward(x)[0]
 
     def set_rng(self, rng):
-        """Let every layer inside that draws noise or masks draw from this `RNG`."""
+        """Let every layer inside that draws noise or masks draw from this `RNG` (or seed)."""
+        rng = as_rng(rng)
         for layer in self.layers_within().values():
             layer.rng = rng
 
     def astype(self, dtype):
-        """A copy whose parameters and state are of another precision."""
+        """A copy whose parameters and state are of another precision, float32 or float64."""
+        dtype = as_float_dtype(dtype)
         twin = copy.deepcopy(self)
         for _, p in twin.walk():
             p.value = p.value.astype(dtype)
@@ -206,7 +220,7 @@ class Layer:
 def _remembering_shapes(build):
     @functools.wraps(build)
     def framed(self, input_shape, rng):
-        input_shape = tuple(input_shape)
+        input_shape = checked_sizes(self, input_shape)
         if self.input_shape is not None and self.input_shape != input_shape:
             raise ShapeError(
                 f"{self.title} was built for {written(self.input_shape)} and cannot take "
@@ -225,7 +239,7 @@ def _checking_input(forward):
     def framed(self, x, train=False):
         if not hasattr(x, "dtype"):
             raise TypeError(f"{self.title} expects an array; got {type(x).__name__}")
-        if x.dtype.kind != "f" or (self.own and x.dtype != self.dtype):
+        if x.dtype.kind != "f" or ((self.own or self.state) and x.dtype != self.dtype):
             expected = self.dtype or "float32"
             scaled = " / 255" if x.dtype == "uint8" else ""  # an image straight from its file
             raise TypeError(
@@ -234,7 +248,7 @@ def _checking_input(forward):
             )
         if self.input_shape is not None:
             check_shape(self, x)
-        elif type(self).build is not Layer.build:
+        elif self.needs_build:
             raise ShapeError(
                 f"{self.title} is not built yet: call build(input_shape, seed) first, "
                 "on the whole model if it is part of one"

@@ -1,7 +1,7 @@
 """Dense: the fully connected layer."""
 
 from scratchnet.backend import zeros
-from scratchnet.errors import require
+from scratchnet.errors import whole, yes_or_no
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
 
@@ -22,10 +22,8 @@ class Dense(Layer):
 
     def __init__(self, units, kernel_initializer="glorot_uniform", use_bias=True, name=None):
         super().__init__(name)
-        require(
-            isinstance(units, int) and units > 0, f"Dense expects units >= 1; got units={units!r}"
-        )
-        self.units, self.use_bias = units, use_bias
+        self.units = whole("Dense", "units", units)
+        self.use_bias = yes_or_no("Dense", "use_bias", use_bias)
         self.kernel_initializer = kernel_initializer
         self.draw = initializer(kernel_initializer)
 

@@ -7,8 +7,9 @@ The two layers differ in what they average over: the batch (one mean per channel
 """
 
 from scratchnet.backend import ones, xp_of, zeros
-from scratchnet.errors import require
+from scratchnet.errors import real, yes_or_no
 from scratchnet.layers.base import Layer
+from scratchnet.layers.shapes import ShapeError
 
 
 def _through_statistics(dxhat, xhat, inv_std, axes):
@@ -31,10 +32,14 @@ class _Normalization(Layer):
 
     def __init__(self, epsilon, center, scale, name):
         super().__init__(name)
-        require(epsilon > 0, f"{type(self).__name__} expects epsilon > 0; got {epsilon}")
-        self.epsilon, self.center, self.scale = epsilon, center, scale
+        kind = type(self).__name__
+        self.epsilon = real(kind, "epsilon", epsilon, above=0)
+        self.center = yes_or_no(kind, "center", center)
+        self.scale = yes_or_no(kind, "scale", scale)
 
     def build(self, input_shape, rng):
+        if not input_shape:
+            raise ShapeError(f"{self.title} expects (N, ..., C); got (N)")
         channels = input_shape[-1]
         if self.scale:
             self.add("gamma", ones((channels,)))
@@ -62,7 +67,7 @@ class BatchNormalization(_Normalization):
 
     Training: mean and variance (biased, as in Keras) of this batch. Inference: their running
     averages, so that a sample's result does not depend on its neighbours. forward is pure: the
-    averages move only in `commit(cache)`, which a training step calls once.
+    averages move only in `commit(cache)`, which a training step calls once. Frozen, they stay.
 
     Parameters
         momentum   running = momentum * running + (1 - momentum) * batch
@@ -73,15 +78,13 @@ class BatchNormalization(_Normalization):
 
     def __init__(self, momentum=0.99, epsilon=1e-3, center=True, scale=True, name=None):
         super().__init__(epsilon, center, scale, name)
-        require(
-            0 <= momentum <= 1, f"BatchNormalization expects 0 <= momentum <= 1; got {momentum}"
-        )
-        self.momentum = momentum
+        self.momentum = real("BatchNormalization", "momentum", momentum, at_least=0, at_most=1)
 
     def build(self, input_shape, rng):
+        super().build(input_shape, rng)
         channels = input_shape[-1]
         self.state = {"moving_mean": zeros((channels,)), "moving_variance": ones((channels,))}
-        return super().build(input_shape, rng)
+        return input_shape
 
     def forward(self, x, train=False):
         if train:
@@ -102,7 +105,7 @@ class BatchNormalization(_Normalization):
 
     def commit(self, cache):
         batch_statistics = cache[2]
-        if batch_statistics is not None:
+        if batch_statistics is not None and self.trainable:
             for running, now in zip(self.state.values(), batch_statistics, strict=True):
                 running += (1 - self.momentum) * (now - running)
 

@@ -5,7 +5,7 @@ only thing that a forward pass changes. What was drawn is in the cache, so backw
 """
 
 from scratchnet.backend import xp_of
-from scratchnet.errors import require, unknown_name
+from scratchnet.errors import real, unknown_name
 from scratchnet.layers.base import Layer
 
 
@@ -22,8 +22,7 @@ class Dropout(Layer):
 
     def __init__(self, rate, name=None):
         super().__init__(name)
-        require(0 <= rate < 1, f"Dropout expects 0 <= rate < 1; got {rate}")
-        self.rate = rate
+        self.rate = real("Dropout", "rate", rate, at_least=0, below=1)
 
     def build(self, input_shape, rng):
         self.rng = rng
@@ -45,8 +44,7 @@ class GaussianNoise(Layer):
 
     def __init__(self, stddev, name=None):
         super().__init__(name)
-        require(stddev >= 0, f"GaussianNoise expects stddev >= 0; got {stddev}")
-        self.stddev = stddev
+        self.stddev = real("GaussianNoise", "stddev", stddev, at_least=0)
 
     def build(self, input_shape, rng):
         self.rng = rng
@@ -77,10 +75,11 @@ class ActivityRegularization(Layer):
 
     def __init__(self, l1=0.0, l2=0.0, reduction="mean", name=None):
         super().__init__(name)
-        require(l1 >= 0 and l2 >= 0, f"ActivityRegularization expects l1, l2 >= 0; got {l1}, {l2}")
+        self.l1 = real("ActivityRegularization", "l1", l1, at_least=0)
+        self.l2 = real("ActivityRegularization", "l2", l2, at_least=0)
         if reduction not in ("mean", "sum"):
             raise unknown_name("reduction", reduction, ["mean", "sum"])
-        self.l1, self.l2, self.reduction = l1, l2, reduction
+        self.reduction = reduction
 
     def _n(self, x):
         return len(x) if self.reduction == "mean" else 1

@@ -33,6 +33,8 @@ class Reshape(Layer):
 
     def __init__(self, target_shape, name=None):
         super().__init__(name)
+        if not isinstance(target_shape, (tuple, list)):
+            raise TypeError(f"Reshape expects a tuple of sizes; got {target_shape!r}")
         self.target_shape = tuple(target_shape)
         free = sum(n == -1 for n in self.target_shape)
         require(

@@ -1,7 +1,5 @@
 """Sequential: layers one after another, itself a layer."""
 
-import functools
-
 from scratchnet.layers.base import Layer
 from scratchnet.layers.summary import summary
 
@@ -22,6 +20,8 @@ class Sequential(Layer):
 
     def __init__(self, layers, name=None):
         super().__init__(name)
+        if not isinstance(layers, (tuple, list)):
+            raise TypeError(f"Sequential expects a list of layers; got {layers!r}")
         self.layers = tuple(layers)
         for layer in self.layers:
             if not isinstance(layer, Layer):
@@ -46,6 +46,11 @@ class Sequential(Layer):
         for layer in self.layers:
             input_shape = layer.build(input_shape, rng)
             self.shapes.append(input_shape)
+        # (layer, the name it uses) -> the path that `walk` gives the same parameter
+        first = {p: path for path, p in self.walk()}
+        self.first_paths = {
+            (layer, name): first[p] for layer in self.children.values() for name, p in layer.walk()
+        }
         return input_shape
 
     def forward(self, x, train=False):
@@ -82,14 +87,8 @@ class Sequential(Layer):
     def _add(self, grads, layer, g):
         """Enter a layer's gradients; of a layer used twice both pulls on its weights add up."""
         for name, dw in g.items():
-            path = self._first_paths[layer, name]
+            path = self.first_paths[layer, name]
             grads[path] = grads[path] + dw if path in grads else dw
-
-    @functools.cached_property
-    def _first_paths(self):
-        """(layer, the name it uses) -> the path that `walk` gives the same parameter."""
-        first = {p: path for path, p in self.walk()}
-        return {(layer, name): first[p] for layer in self.layers for name, p in layer.walk()}
 
     def summary(self):
         """A table of layers, output shapes, parameters and caches, as text."""

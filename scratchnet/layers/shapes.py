@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import operator
 
 AXES = {1: "D", 2: "T, D", 3: "H, W, C"}  # the alphabet of input shapes without the batch axis
 
@@ -13,6 +14,20 @@ class ShapeError(ValueError):
 def written(shape):
     """(784,) -> '(N, 784)': a shape as it is read, with its batch axis."""
     return "(" + ", ".join(["N", *map(str, shape)]) + ")"
+
+
+def checked_sizes(layer, shape):
+    """The input shape of `build` as a tuple of ints, after checking that it is one."""
+    try:
+        sizes = tuple(operator.index(size) for size in shape)
+    except TypeError:  # a bare number, or None for the batch as in Keras
+        sizes = (0,)
+    if any(size < 1 for size in sizes):
+        raise ShapeError(
+            f"{layer.title} expects an input shape without the batch axis, as in (784,) or "
+            f"(28, 28, 1); got {shape!r}"
+        )
+    return sizes
 
 
 def check_rank(layer, shape, rank):

@@ -23,7 +23,7 @@ def summary(model):
 
     trainable = sum(p.value.size for _, p in model.walk(trainable_only=True))
     frozen = model.n_parameters - trainable
-    kept = sum(value.size for value in model.named_state().values())
+    kept = _numbers(model) - model.n_parameters
     return "\n".join(
         [
             f"Model: {model.name or model.default_name()}, input {written(model.input_shape)}",
@@ -32,7 +32,7 @@ def summary(model):
             line,
             *map(text, rows),
             line,
-            f"Total params: {model.n_parameters + kept:,}",
+            f"Total params: {_numbers(model):,}",
             f"  trainable:  {trainable:,}",
             f"  frozen:     {frozen:,}",
             f"  kept state: {kept:,}",
@@ -40,10 +40,15 @@ def summary(model):
     )
 
 
+def _numbers(layer):
+    """How many numbers a layer holds, running averages included, as Keras counts."""
+    return layer.n_parameters + sum(value.size for value in layer.named_state().values())
+
+
 def _rows(model, indent):
     name_of = {layer: name for name, layer in model.children.items()}
     for layer, shape in zip(model.layers, model.shapes, strict=True):
         name = f"{indent}{name_of[layer]} ({type(layer).__name__})"
-        yield name, written(shape), f"{layer.n_parameters:,}", layer.remembers
+        yield name, written(shape), f"{_numbers(layer):,}", layer.remembers
         if hasattr(layer, "layers"):
             yield from _rows(layer, indent + "  ")

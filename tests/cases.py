@@ -1,0 +1,156 @@
+"""One example of every public layer, and of every option that changes what it computes."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from scratchnet.backend import float64
+from scratchnet.layers import (
+    ELU,
+    GELU,
+    ActivityRegularization,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    Layer,
+    LayerNormalization,
+    LeakyReLU,
+    ReLU,
+    Reshape,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from scratchnet.layers.parameters import Parameter
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """How to make a layer, and an input shape (no batch axis) that suits it."""
+
+    make: Callable[[], Layer]
+    shape: tuple = (3, 2, 4)
+
+    def holds(self, *kinds):
+        """True if the layer is, or has inside, one of these kinds."""
+        return any(isinstance(layer, kinds) for layer in self.make().layers_within().values())
+
+
+CASES = {
+    "ActivityRegularization": Case(lambda: ActivityRegularization(0.1, 0.2)),
+    "ActivityRegularization sum": Case(lambda: ActivityRegularization(0.1, 0.2, reduction="sum")),
+    "BatchNormalization": Case(BatchNormalization),
+    "BatchNormalization of features": Case(BatchNormalization, (4,)),
+    "BatchNormalization bare": Case(lambda: BatchNormalization(center=False, scale=False)),
+    "Dense": Case(lambda: Dense(3), (5,)),
+    "Dense square": Case(lambda: Dense(4), (4,)),
+    "Dense without bias": Case(lambda: Dense(3, use_bias=False), (5,)),
+    "Dropout": Case(lambda: Dropout(0.4)),
+    "Dropout of nothing": Case(lambda: Dropout(0)),
+    "ELU": Case(lambda: ELU(0.7)),
+    "Flatten": Case(Flatten),
+    "GELU": Case(GELU),
+    "GELU approximate": Case(lambda: GELU(approximate=True)),
+    "GaussianNoise": Case(lambda: GaussianNoise(0.3)),
+    "LayerNormalization": Case(LayerNormalization),
+    "LayerNormalization bare": Case(lambda: LayerNormalization(center=False, scale=False)),
+    "LeakyReLU": Case(lambda: LeakyReLU(0.2)),
+    "ReLU": Case(ReLU),
+    "Reshape": Case(lambda: Reshape((-1, 3))),
+    "Sequential": Case(lambda: Sequential([Dense(4), Tanh(), Sequential([Dense(3)])]), (4,)),
+    "Sequential of nothing": Case(lambda: Sequential([])),
+    "Sequential with statistics": Case(lambda: Sequential([BatchNormalization(), Flatten()])),
+    "Sigmoid": Case(Sigmoid),
+    "Softmax": Case(Softmax),
+    "Softmax over rows": Case(lambda: Softmax(axis=1)),
+    "Softplus": Case(Softplus),
+    "Tanh": Case(Tanh),
+}
+
+
+def over(cases):
+    """Run a test once for each of these cases."""
+    return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
+
+
+def example(case, n=5, dtype="float32", shape=None):
+    """(layer, x, dy): built, its parameters and statistics off their 0 and 1; x, dy read-only."""
+    rng = np.random.default_rng(7)
+    layer, shape = case.make(), shape or case.shape
+    with float64() if dtype == "float64" else contextlib.nullcontext():
+        output_shape = layer.build(shape, 3)
+    for array in (layer.named_parameters() | layer.named_state()).values():
+        array += rng.uniform(0.1, 0.5, array.shape)
+    x, dy = (rng.standard_normal((n, *s)).astype(dtype) for s in (shape, output_shape))
+    return layer, read_only(x), read_only(dy)
+
+
+def run(layer, x, dy, train=False):
+    """(y, cache, dx, grads), with a cache that cannot be written to."""
+    y, cache = layer.forward(x, train)
+    dx, grads = layer.backward(dy, read_only(cache))
+    return y, cache, dx, grads
+
+
+def built(layer, shape=(4,), seed=0):
+    """The layer, after building it."""
+    layer.build(shape, seed)
+    return layer
+
+
+def three_levels():
+    """A model in a model in a model, (N, 4) -> (N, 4)."""
+    inner = Sequential([Dense(3), Tanh()], name="inner")
+    middle = Sequential([inner, BatchNormalization(), Dense(2)], name="middle")
+    return built(Sequential([Dense(5), middle, Dense(4, use_bias=False)], name="outer"))
+
+
+def assert_vector_is_right(layer):
+    """Each trainable parameter is a view of the layer's vector, one after the other, no gaps."""
+    vector, start = layer.parameters, 0
+    for path, p in layer.walk(trainable_only=True):
+        piece = vector[start : start + p.value.size]
+        assert np.shares_memory(p.value, piece), path
+        assert bits(p.value.reshape(-1)) == bits(piece), path
+        start += p.value.size
+    assert start == vector.size
+
+
+def arrays_in(tree):
+    """Every array in nested tuples, lists and dictionaries."""
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    if isinstance(tree, (list, tuple)):
+        return [array for part in tree for array in arrays_in(part)]
+    return [tree] if isinstance(tree, (np.ndarray, np.generic)) else []
+
+
+def read_only(tree):
+    """The same tree; writing to one of its arrays now raises."""
+    for array in arrays_in(tree):
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+    return tree
+
+
+def bits(value):
+    """The value with its bytes in place of each array: comparable, and deaf to later writes."""
+    if isinstance(value, Parameter):
+        value = value.value
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.dtype, value.shape, value.tobytes()
+    if isinstance(value, dict):
+        return {key: bits(part) for key, part in value.items()}
+    return [bits(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def attributes(layer):
+    """Everything that hangs on a layer and on the layers inside it, as `bits`."""
+    return {path: bits(vars(part)) for path, part in layer.layers_within().items()}

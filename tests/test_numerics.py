@@ -1,0 +1,101 @@
+"""The stable primitives against SciPy's, and far beyond where the plain formulas overflow."""
+
+import numpy as np
+import pytest
+import scipy.special
+from cases import read_only
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.testing import assert_allclose
+
+from scratchnet.numerics import log_sigmoid, log_softmax, logsumexp, sigmoid, softmax, softplus
+
+EVERYWHERE = [0, 1e-30, 1e-9, 1e-3, 0.1, 1, 3, 10, 17, 36, 88, 90, 700, 750, 1000, 1e30]
+LINE = np.array(sorted({s * v for v in EVERYWHERE for s in (-1, 1)}))
+ELEMENTWISE = {
+    sigmoid: scipy.special.expit,
+    softplus: lambda x: np.logaddexp(0, x),
+    log_sigmoid: scipy.special.log_expit,
+}
+ALONG_AN_AXIS = {
+    logsumexp: lambda x, axis: scipy.special.logsumexp(x, axis=axis, keepdims=True),
+    log_softmax: lambda x, axis: scipy.special.log_softmax(x, axis=axis),
+    softmax: lambda x, axis: scipy.special.softmax(x, axis=axis),
+}
+every_precision = pytest.mark.parametrize("dtype", ["float32", "float64"])
+elementwise = pytest.mark.parametrize("function", ELEMENTWISE, ids=lambda f: f.__name__)
+along_an_axis = pytest.mark.parametrize("function", ALONG_AN_AXIS, ids=lambda f: f.__name__)
+blocks = arrays("float64", array_shapes(min_dims=2, max_dims=3), elements=st.floats(-1e3, 1e3))
+
+
+def strictly(function, *args):
+    """The result, for read-only input and with warnings as errors; its dtype is the input's."""
+    x = read_only(args[0])
+    with np.errstate(all="raise", under="ignore"):
+        y = function(x, *args[1:])
+    assert y.dtype == x.dtype
+    return y
+
+
+@elementwise
+@every_precision
+def test_elementwise_functions_are_right_everywhere(function, dtype):
+    """(6, 20, 35) To the last digits; sigmoid absolutely, as it promises no digits near 0."""
+    x = LINE.astype(dtype)
+    exact = ELEMENTWISE[function](x.astype("float64"))
+    few = 4 * np.finfo(dtype).eps
+    near_zero = few if function is sigmoid else np.finfo(dtype).tiny  # below it digits run out
+    assert_allclose(strictly(function, x), exact, rtol=few, atol=near_zero)
+
+
+@every_precision
+@pytest.mark.parametrize("far", [1000, 1e30])
+def test_far_out_the_limits_are_reached_exactly(far, dtype):
+    """(6, 35)"""
+    x = np.array([-far, far], dtype)
+    assert strictly(sigmoid, x).tolist() == [0, 1]
+    assert strictly(softplus, x).tolist() == [0, x[1]]
+    assert strictly(log_sigmoid, x).tolist() == [x[0], 0]
+    assert strictly(softmax, x).tolist() == [0, 1]
+    assert strictly(log_softmax, x).tolist() == [2 * x[0], 0]
+    assert strictly(logsumexp, x).tolist() == [x[1]]
+    assert strictly(logsumexp, -abs(x)).tolist() == [x.dtype.type(-far + np.log(2))]
+
+
+@along_an_axis
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+@given(x=blocks)
+def test_functions_along_an_axis_are_scipys(function, axis, x):
+    exact = ALONG_AN_AXIS[function](x, axis)
+    assert_allclose(strictly(function, x, axis), exact, rtol=1e-12, atol=1e-12)
+
+
+@along_an_axis
+@given(x=blocks)
+def test_float32_is_float64_rounded(function, x):
+    """Numbers up to 1000 have seven digits: about 1e-4 is what float32 can know of their logs."""
+    x = x.astype("float32")
+    exact = ALONG_AN_AXIS[function](x.astype("float64"), -1)
+    assert_allclose(strictly(function, x), exact, rtol=1e-6, atol=2e-4)
+
+
+@given(x=blocks, shift=st.floats(-1e3, 1e3))
+def test_a_shift_of_all_logits_changes_no_probability(x, shift):
+    assert_allclose(softmax(x + shift), softmax(x), rtol=1e-11, atol=1e-15)  # 1e3 rounds at 1e-13
+    assert_allclose(logsumexp(x + shift), logsumexp(x) + shift, rtol=1e-12, atol=1e-12)
+    assert_allclose(softmax(x).sum(axis=-1), 1, rtol=1e-14)
+
+
+@given(x=arrays("float64", 9, elements=st.floats(-1e3, 1e3)))
+def test_each_function_is_its_own_mirror_image(x):
+    assert_allclose(sigmoid(-x), 1 - sigmoid(x), rtol=0, atol=1e-15)
+    assert_allclose(softplus(x) - softplus(-x), x, rtol=1e-14, atol=1e-15)
+    assert_allclose(log_sigmoid(x) - log_sigmoid(-x), x, rtol=1e-14, atol=1e-15)
+
+
+@along_an_axis
+def test_one_class_alone_is_certain(function):
+    x = np.array([[1000.0], [-1000.0]])
+    certain = {logsumexp: x, log_softmax: [[0], [0]], softmax: [[1], [1]]}
+    assert_allclose(strictly(function, x), certain[function], rtol=0)
