@@ -130,8 +130,8 @@ class BinaryCrossEntropy(Loss):
     From logits x        p = s(x):  L = 1/n sum softplus(x) - t x    dL/dx = 1/n (p - t)
 
     From logits the formula is exact for every x. From probabilities, a p that has already been
-    rounded to 0 or 1 cannot be told from a wrong certainty: log is taken of at least the smallest
-    normal number (1e-38 in float32), so one such entry costs at most 87 nats instead of infinity.
+    rounded to 0 or 1 cannot be told from a wrong certainty: the smallest normal number (1e-38 in
+    float32) is added before the log, so one such entry costs at most 87 nats instead of infinity.
 
     Parameters
         from_logits   True: predictions are the numbers before the sigmoid
@@ -150,7 +150,7 @@ class BinaryCrossEntropy(Loss):
             return (softplus(x) - t * x).sum() / self._n(x), (x, t)
         p = prediction
         tiny = xp.finfo(p.dtype).tiny
-        log_p, log_q = xp.log(xp.maximum(p, tiny)), xp.log(xp.maximum(1 - p, tiny))
+        log_p, log_q = xp.log(p + tiny), xp.log(1 - p + tiny)
         return -(log_q + t * (log_p - log_q)).sum() / self._n(p), (p, t)
 
     def backward(self, cache):
@@ -159,7 +159,7 @@ class BinaryCrossEntropy(Loss):
             return (sigmoid(x) - t) / self._n(x)
         p, t = cache
         xp = xp_of(p)
-        variance = xp.maximum(p * (1 - p), xp.finfo(p.dtype).tiny)
+        variance = p * (1 - p) + xp.finfo(p.dtype).tiny
         return (p - t) / (self._n(p) * variance)
 
 

@@ -1,0 +1,1 @@
+"""The speed of a training step beside other frameworks: ``python -m benchmarks``."""

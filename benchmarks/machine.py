@@ -1,0 +1,30 @@
+"""The machine that a benchmark ran on."""
+
+import os
+import pathlib
+import platform
+
+
+def machine():
+    """Its processor, cores and system; a timing without them says little."""
+    return {"cpu": _cpu(), "cores": _cores(), "system": platform.platform(), "load": load()}
+
+
+def load():
+    """Processes that wanted to run, on average over 1, 5 and 15 minutes; [] where unknown."""
+    return [round(n, 2) for n in os.getloadavg()] if hasattr(os, "getloadavg") else []
+
+
+def _cpu():
+    info = pathlib.Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _cores():
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()

@@ -1,0 +1,40 @@
+"""PyTorch, eager: the loop of its tutorials, with its default Adam and with the fused one."""
+
+import platform
+import re
+
+from benchmarks.models import LEARNING_RATE
+
+
+def prepare(threads):
+    """Limit the threads; what it is made of."""
+    import torch
+
+    torch.set_num_threads(threads)
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "blas": re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())[1],
+        "threads": torch.get_num_threads(),
+    }
+
+
+def adam(model, **options):
+    """One step of the default Adam, which works tensor by tensor on a CPU."""
+    import torch
+
+    module, loss = model.torch()
+    optimizer = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE, **options)
+    x, target = (torch.from_numpy(a) for a in model.batch())
+
+    def step():
+        optimizer.zero_grad()
+        loss(module(x), target).backward()
+        optimizer.step()
+
+    return step, lambda: None  # a CPU step has ended when the call returns
+
+
+def fused_adam(model):
+    """The same, each update one compiled loop."""
+    return adam(model, fused=True)

@@ -1,0 +1,111 @@
+"""The contest: each contestant in its own process, one round after another, never two at once.
+
+Two frameworks in one process would fight: the threads of a BLAS or OpenMP pool keep spinning for
+a while after their work. So every contestant is a process that computes only when it is asked to,
+and between two rounds there is a pause in which the threads of the last one fall asleep.
+
+Rounds are interleaved (A B C, B C A, ...): whatever else the machine does meets all alike.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAUSE = 0.05  # seconds; OpenBLAS spins for about 0.03
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NPROC",  # XLA
+)
+CPU_ONLY = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+
+CONTESTANTS = {  # name -> module, function, whose interpreter
+    "scratchnet": ("ours", "train_step", "scratchnet"),
+    "torch": ("peers_torch", "adam", "torch"),
+    "torch, fused Adam": ("peers_torch", "fused_adam", "torch"),
+    "keras on jax": ("peers_keras", "train_step", "keras"),
+    "matrix products": ("ours", "products", "scratchnet"),
+}
+
+
+class Missing(Exception):
+    """A contestant's framework cannot be imported."""
+
+
+class Contestant:
+    """A process that times steps when asked; see `benchmarks.worker`."""
+
+    def __init__(self, name, pythons, threads):
+        module, function, framework = CONTESTANTS[name]
+        self.name = name
+        self.process = subprocess.Popen(
+            [pythons[framework], "-m", "benchmarks.worker", module, function, str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | CPU_ONLY | dict.fromkeys(THREAD_VARIABLES, str(threads)),
+        )
+        hello = self._answer()
+        if "missing" in hello:
+            self.close()
+            raise Missing(hello["missing"])
+        self.about = hello["about"]
+
+    def ask(self, **request):
+        """The answer to one request."""
+        with contextlib.suppress(BrokenPipeError):  # it has ended: there will be no answer either
+            print(json.dumps(request), file=self.process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the process of {self.name!r} has ended; it says why above")
+        return json.loads(line)
+
+    def close(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()  # the end of its requests: it returns
+        self.process.wait()
+
+
+@dataclasses.dataclass
+class Timing:
+    """What one contestant needed for one model, a number a round."""
+
+    ms: list = dataclasses.field(default_factory=list)
+    cores: list = dataclasses.field(default_factory=list)
+
+    @property
+    def median(self):
+        return statistics.median(self.ms)
+
+    def summary(self):
+        """The numbers of a table's row, and those they came from."""
+        cores = statistics.median(self.cores)
+        extremes = {"min": min(self.ms), "max": max(self.ms)}
+        return {"median": self.median, **extremes, "cores": cores, "rounds": self.ms}
+
+
+def contest(contestants, model, rounds, steps):
+    """{contestant's name: Timing} for the model of that name."""
+    for contestant in contestants:
+        contestant.ask(model=model)
+    timings = {contestant.name: Timing() for contestant in contestants}
+    for r in range(rounds):
+        first = r % len(contestants)
+        for contestant in contestants[first:] + contestants[:first]:
+            time.sleep(PAUSE)
+            answer = contestant.ask(steps=steps)
+            timings[contestant.name].ms.append(answer["ms"])
+            timings[contestant.name].cores.append(answer["cores"])
+    return timings
