@@ -126,6 +126,8 @@ def gradcheck(
     if eps is None:
         eps = EPS_OF_A_LOSS if loss is not None or isinstance(subject, Loss) else EPS
     x = np.array(x, dtype=np.float64)
+    if target is not None and np.asarray(target).dtype.kind == "f":  # class indices stay
+        target = np.array(target, dtype=np.float64)
     # not default_rng(seed): an x drawn from that would EQUAL the upstream gradient, and a missing
     # transpose hides behind the symmetry of x^T x
     host = RNG(seed).fork(1).host
@@ -190,7 +192,6 @@ def _loss(loss, x, target):
     names = list(inspect.signature(loss.forward).parameters)
     arrays = {names[0]: x}
     if isinstance(loss.backward(loss.forward(x, target)[1]), tuple):
-        target = np.array(target, dtype=np.float64)
         arrays[names[1]] = target
 
     def f():
