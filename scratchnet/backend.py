@@ -30,6 +30,7 @@ np.empty(30 << 20, dtype=np.uint8)
 
 _device = contextvars.ContextVar("scratchnet_device", default="cpu")
 _float = contextvars.ContextVar("scratchnet_float", default="float32")
+_parity = contextvars.ContextVar("scratchnet_parity", default=False)
 
 
 # ---------------------------------------------------------------------------------------- devices
@@ -56,6 +57,17 @@ def gpu_problem():
 def gpu_available():
     """True if CuPy is installed and a GPU really computes."""
     return gpu_problem() is None
+
+
+def gpu_description():
+    """The GPU in words, "NVIDIA ... , driver 13.0, CUDA 12.9"; only where `gpu_available()`."""
+    runtime = cupy.cuda.runtime
+    name = runtime.getDeviceProperties(runtime.getDevice())["name"].decode()
+    driver, cuda = (
+        f"{version // 1000}.{version % 1000 // 10}"
+        for version in (runtime.driverGetVersion(), runtime.runtimeGetVersion())
+    )
+    return f"{name}, driver for CUDA {driver}, CuPy built for CUDA {cuda}"
 
 
 def xp_of(*arrays):
@@ -88,11 +100,21 @@ def use_device(name):
 
     Raises ValueError for an unknown name and RuntimeError, with the reason, if there is no GPU.
     """
-    if name not in ("cpu", "gpu"):
-        raise unknown_name("device", name, ["cpu", "gpu"])
-    if name == "gpu" and gpu_problem():
+    return _setting(_device, _usable(name))
+
+
+def settle(device, parity=False):
+    """What `use_device` and `parity` do for a block, for the rest of a script."""
+    _device.set(_usable(device))
+    _parity.set(parity)
+
+
+def _usable(device):
+    if device not in ("cpu", "gpu"):
+        raise unknown_name("device", device, ["cpu", "gpu"])
+    if device == "gpu" and gpu_problem():
         raise RuntimeError(f"no GPU to use: {gpu_problem()}")
-    return _setting(_device, name)
+    return device
 
 
 # ------------------------------------------------------------------------------------- precision
@@ -164,11 +186,20 @@ def erf(x):
 # --------------------------------------------------------------------------------- random numbers
 
 
+def parity():
+    """``with parity():`` a GPU draws the CPU's noise and masks, so that two runs can be compared.
+
+    Their numbers then agree to float32 rounding, step by step, until training amplifies it.
+    """
+    return _setting(_parity, True)
+
+
 class RNG:
     """A seeded source with two streams.
 
     ``host`` draws initial weights and shuffles: the same numbers on CPU and GPU. The device
-    stream draws noise and masks where they are used; CPU and GPU draw different numbers there.
+    stream draws noise and masks where they are used; CPU and GPU draw different numbers there,
+    unless `parity` lets the GPU use the CPU's.
 
     ``fork(i)`` gives an independent source that depends only on (seed, i): a checkpoint needs
     nothing but the seed and the epoch to continue with the same numbers.
@@ -190,6 +221,10 @@ class RNG:
         # spawn_key, not (seed, stream): a SeedSequence pads with zeros, so 5 and (5, 0) are equal
         return np.random.SeedSequence(self.seed, spawn_key=(*self.key, stream))
 
+    def __getstate__(self):  # CuPy's generators can be neither copied nor pickled: begun anew
+        kept = {name: g for name, g in self._on_device.items() if name == "numpy"}
+        return self.__dict__ | {"_on_device": kept}
+
     def fork(self, *key):
         """An independent source, named by one or more integers."""
         return RNG(self.seed, (*self.key, *key))
@@ -204,17 +239,23 @@ class RNG:
             self._on_device[xp.__name__] = generator
         return self._on_device[xp.__name__]
 
+    def _draw(self, kind, like):
+        xp = xp_of(like)
+        if _parity.get():  # drawn on the host and carried over: slow, but the same everywhere
+            return xp.asarray(getattr(self._generator(np), kind)(like.shape, dtype=like.dtype))
+        return getattr(self._generator(xp), kind)(like.shape, dtype=like.dtype)
+
     def permutation(self, n):
         """The numbers 0 .. n-1 in random order, drawn on the host, carried to the device."""
         return to_device(self.host.permutation(n))
 
     def uniform(self, like):
         """Numbers in [0, 1), with the shape, dtype and device of the array ``like``."""
-        return self._generator(xp_of(like)).random(like.shape, dtype=like.dtype)
+        return self._draw("random", like)
 
     def normal(self, like):
         """Standard normal numbers, with the shape, dtype and device of the array ``like``."""
-        return self._generator(xp_of(like)).standard_normal(like.shape, dtype=like.dtype)
+        return self._draw("standard_normal", like)
 
 
 def as_rng(seed):

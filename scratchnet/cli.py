@@ -1,4 +1,4 @@
-"""The command line: scratchnet lessons | run | gradcheck | data."""
+"""The command line: scratchnet lessons | run | gradcheck | data | doctor."""
 
 import argparse
 import os
@@ -31,6 +31,9 @@ def main(arguments=None):
     command = commands.add_parser("data", help="show the data sets, or fetch one")
     command.add_argument("name", nargs="?", help="digits, mnist or fashion: load it now")
     command.set_defaults(do=show_data)
+
+    command = commands.add_parser("doctor", help="show versions, BLAS, GPU, folders")
+    command.set_defaults(do=show_doctor)
 
     options = parser.parse_args(arguments)
     try:
@@ -113,4 +116,13 @@ def show_data(options):
     for part in ("x_train", "y_train", "x_test", "y_test"):
         array = getattr(data, part)
         print(f"{part:8}  {array.shape!s:18}  {array.dtype}  {array.min():g} .. {array.max():g}")
+    return 0
+
+
+def show_doctor(options):
+    """What this installation runs on."""
+    from scratchnet.doctor import findings
+
+    for name, finding in findings():
+        print(f"{name:16}  {finding}")
     return 0

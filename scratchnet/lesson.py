@@ -13,15 +13,15 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from scratchnet.backend import gpu_problem, use_device
+from scratchnet.backend import gpu_problem, settle
 from scratchnet.errors import unknown_name
 
 
 class Knobs(SimpleNamespace):
     """The settings of one run of a lesson, as attributes: those of the lesson, and
 
-    lesson, dataset, device, quick, broken (name of the pitfall to reproduce, or None), out (where
-    figures go), check (fail if a number is off) and changed (knobs turned by hand).
+    lesson, dataset, device, parity, quick, broken (name of the pitfall to reproduce, or None), out
+    (where figures go), check (fail if a number is off) and changed (knobs turned by hand).
     """
 
 
@@ -36,7 +36,7 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
         defaults   the knobs
 
     A flag beats the quick mode, which beats the data set's value. In a notebook the command line
-    belongs to the kernel and is left alone. Also enters the device context for the whole script.
+    belongs to the kernel and is left alone. New arrays go to the chosen device from now on.
     """
     datasets, breaks = datasets or {}, breaks or {}
     parser = _parser(lesson, datasets, breaks, defaults)
@@ -49,11 +49,12 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
     by_hand = {name: given[name] for name in defaults if given[name] is not None}
     if given["device"] == "gpu" and gpu_problem():
         parser.error(f"no GPU to use: {gpu_problem()}")
-    use_device(given["device"]).__enter__()  # for the rest of the script
+    settle(given["device"], given["parity"])
     cfg = Knobs(
         lesson=lesson,
         dataset=given["dataset"],
         device=given["device"],
+        parity=given["parity"],
         quick=is_quick,
         broken=given["broken"],
         check=given["check"],
@@ -74,6 +75,9 @@ def _parser(lesson, datasets, breaks, defaults):
     parser = argparse.ArgumentParser(prog=lesson, description=f"Lesson {lesson}")
     parser.add_argument("--quick", action="store_true", help="seconds instead of a full run")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument(
+        "--parity", action="store_true", help="let the GPU draw the CPU's noise, to compare runs"
+    )
     parser.add_argument("--check", action="store_true", help="fail if a number is off")
     parser.add_argument(
         "--out",

@@ -92,14 +92,17 @@ def signed_grid(images, columns, title):
     return figure
 
 
-def curves(series, title, xlabel, ylabel, levels=None, log=False):
-    """{label: values at 1, 2, 3, ...} as lines; levels {label: value} as thin horizontal ones."""
+def curves(series, title, xlabel, ylabel, levels=None, x=None, log=False):
+    """{label: values} as lines over x, 1, 2, 3, ... by default; levels {label: value} as thin ones.
+
+    log scales both what is measured and, where x is given, x.
+    """
     figure, axis = plt.subplots(figsize=(6.4, 4), layout="constrained")
     for i, (label, values) in enumerate(series.items()):
-        x = np.arange(1, len(values) + 1)
+        at = np.arange(1, len(values) + 1) if x is None else x
         marker = "o" if len(values) < 8 else None
         style, colour = STYLES[i % len(STYLES)], COLOURS[i % len(COLOURS)]
-        axis.plot(x, values, style, color=colour, marker=marker, label=label)
+        axis.plot(at, values, style, color=colour, marker=marker, label=label)
     for label, value in (levels or {}).items():
         axis.axhline(value, color="0.45", linewidth=1, linestyle=(0, (1, 2)))
         axis.annotate(
@@ -113,9 +116,14 @@ def curves(series, title, xlabel, ylabel, levels=None, log=False):
             fontsize=9,
         )
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    axis.xaxis.get_major_locator().set_params(integer=True)
     if log:
         axis.set_yscale("log")
+    if x is None:
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    else:
+        axis.set_xscale("log" if log else "linear")
+        axis.set_xticks(x, [f"{value:g}" for value in x], minor=False)
+        axis.minorticks_off()
     axis.grid(alpha=0.25)
     axis.legend()
     return figure
@@ -179,5 +187,20 @@ def bars(groups, title, xlabel, ylabel):
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.margins(y=0.3)  # room for the legend
     axis.grid(alpha=0.25, axis="y")
+    axis.legend()
+    return figure
+
+
+def histogram(groups, title, xlabel, bins=40):
+    """{label: values}: how the values are spread, each group as the share of its own."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    groups = {label: to_numpy(values).ravel() for label, values in groups.items()}
+    edges = np.histogram_bin_edges(np.concatenate(list(groups.values())), bins)
+    for i, (label, values) in enumerate(groups.items()):
+        weights = np.full(len(values), 1 / len(values))
+        style = dict(color=COLOURS[i % len(COLOURS)], linestyle=STYLES[i % len(STYLES)])
+        axis.hist(values, edges, weights=weights, histtype="step", label=label, **style)
+    axis.set(title=title, xlabel=xlabel, ylabel="share")
+    axis.grid(alpha=0.25)
     axis.legend()
     return figure

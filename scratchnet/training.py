@@ -139,7 +139,7 @@ def fit(
             held_out = evaluate(model, loss, x_val, t_val, metrics)
             numbers |= {f"val_{name}": number for name, number in held_out.items()}
         lost = [name for name in MUST_BE_FINITE if not math.isfinite(numbers.get(name, 0))]
-        if lost or not all(map(_finite, run.arrays())):
+        if lost or not _finite(*run.arrays()):
             _give_up(run, good, lost[0] if lost else "parameters", numbers)
         numbers["seconds"] = time.perf_counter() - began
         for name, number in numbers.items():
@@ -233,6 +233,7 @@ def check_data(model, x, target=None, of=""):
         raise ShapeError(f"{of}x has {len(x)} samples, but {of}target has {len(target)}")
 
 
-def _finite(array):
-    """True if no entry is NaN or infinite. (NaN makes both extremes NaN; nothing large is made.)"""
-    return math.isfinite(float(array.max())) and math.isfinite(float(array.min()))
+def _finite(*arrays):
+    """True if no entry is NaN or infinite: one look at the device, however many arrays."""
+    xp = xp_of(*arrays)
+    return bool(xp.stack([xp.isfinite(array).all() for array in arrays]).all())

@@ -3,9 +3,13 @@
 import os
 import socket
 
+import fake_cupy
 import hypothesis
 import numpy as np
 import pytest
+
+from scratchnet import backend
+from scratchnet.backend import gpu_available, use_device
 
 os.environ["MPLBACKEND"] = "Agg"  # this file is read first, so before anybody imports matplotlib
 
@@ -45,6 +49,19 @@ def alone_on_this_machine(tmp_path_factory):
             patch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
         patch.setenv("SCRATCHNET_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(params=["numpy", "stand-in"] + ["cupy"] * gpu_available())
+def xp(request):
+    """The array module of a test that runs on every device: NumPy, the stand-in, CuPy on a GPU."""
+    if request.param == "numpy":
+        yield np
+    elif request.param == "cupy":
+        with use_device("gpu"):
+            yield backend.cupy
+    else:
+        with fake_cupy.installed() as module, use_device("gpu"):
+            yield module
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 ROOMS = """
     __init__ errors backend numerics initializers layers losses schedules metrics optimizers
     saving training callbacks gradcheck gradcases inspection models boltzmann data
-    plots pages lesson cli __main__
+    plots pages lesson doctor cli __main__
 """.split()
 WITHOUT_NUMPY = "layers losses optimizers numerics metrics training schedules".split()
 SEEDED = {"default_rng", "SeedSequence", "Generator"}

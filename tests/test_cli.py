@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import fake_cupy
+import numpy as np
 import pytest
 
 from scratchnet import __version__, cli, gradcases
+from scratchnet.data import cache_dir
 from scratchnet.layers import ReLU
 
 
@@ -82,3 +85,35 @@ def test_python_m_scratchnet_is_the_same_command():
     arguments = [sys.executable, "-m", "scratchnet", "--version"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"scratchnet {__version__}"
+
+
+def doctor(capsys):
+    """{name: finding} as `scratchnet doctor` prints them."""
+    assert cli.main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    return {line[:16].strip(): line[18:] for line in lines}
+
+
+def test_doctor_shows_versions_arithmetic_and_folders(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("SCRATCHNET_DATA", str(tmp_path / "nowhere"))
+    found = doctor(capsys)
+    assert found["scratchnet"] == __version__
+    assert found["numpy"] == np.__version__
+    assert "threads" in found["BLAS"]
+    assert found["SCRATCHNET_DATA"] == f"{tmp_path / 'nowhere'} (does not exist)"
+    assert str(cache_dir()) in found["cache"]
+
+
+def test_doctor_says_in_one_sentence_why_there_is_no_gpu(capsys, monkeypatch):
+    monkeypatch.setattr("scratchnet.doctor.gpu_problem", lambda: "no driver in this test")
+    assert doctor(capsys)["GPU"] == "none to use: no driver in this test"
+
+
+def test_doctor_describes_a_gpu(capsys):
+    with fake_cupy.installed():
+        assert doctor(capsys)["GPU"].startswith("stand-in, driver for CUDA 13.0")
+
+
+def test_doctor_warns_of_two_cupy_wheels(capsys, monkeypatch):
+    monkeypatch.setattr("scratchnet.doctor._version", lambda wheel: "14.2")
+    assert "several CuPy packages" in doctor(capsys)[""]

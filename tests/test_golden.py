@@ -13,7 +13,7 @@ from reference import pairs
 from reference.archive import STEPS
 
 from scratchnet import layers, losses, optimizers, schedules
-from scratchnet.backend import float64
+from scratchnet.backend import float64, to_device, to_numpy
 from scratchnet.training import train_step
 
 OURS = {call: ours for table in pairs.TABLES for call, ours in table.items()}
@@ -45,19 +45,21 @@ GOLDEN = TORCH | KERAS
 
 
 def pair(call):
-    """Our object, a fresh copy, and {field: array} of what the call took and gave."""
-    return copy.deepcopy(OURS[call]), dict(GOLDEN[call])
+    """Our object, a fresh copy, and {field: array on the device} of what the call took and gave."""
+    return copy.deepcopy(OURS[call]), {f: to_device(a) for f, a in GOLDEN[call].items()}
 
 
 def assert_golden(ours, golden):
     """Ten digits of every number; where digits cancel, near zero, twelve places."""
     assert ours.keys() == golden.keys()
     for field, array in ours.items():
-        np.testing.assert_allclose(array, golden[field], rtol=1e-10, atol=1e-12, err_msg=field)
+        a, b = to_numpy(array), to_numpy(golden[field])
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12, err_msg=field)
 
 
 @pytest.fixture(autouse=True)
-def double_precision():
+def double_precision(xp):
+    """All of this on every device; on a GPU the same ten digits."""
     with float64():
         yield
 
@@ -102,11 +104,14 @@ def test_the_price_of_an_activity_and_its_gradient_are_those_of(call):
 
 
 @pytest.mark.parametrize("call", pairs.LOSSES)
-def test_a_loss_has_the_value_and_the_gradient_of(call):
+def test_a_loss_has_the_value_and_the_gradient_of(call, xp):
     loss, golden = pair(call)
     value, cache = loss.forward(golden["prediction"], golden["target"])
-    np.testing.assert_allclose(value, golden["value"], rtol=1e-12)
-    np.testing.assert_allclose(loss.backward(cache), golden["gradient"], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(to_numpy(value), to_numpy(golden["value"]), rtol=1e-12)
+    gradient = loss.backward(cache)
+    if isinstance(gradient, tuple):  # KL: for the mean and the log variance
+        gradient = xp.stack(gradient)
+    assert_golden({"gradient": gradient}, {"gradient": golden["gradient"]})
 
 
 # ------------------------------------------------------------------------ optimizers, schedules
@@ -116,12 +121,12 @@ def test_a_loss_has_the_value_and_the_gradient_of(call):
 def test_two_hundred_updates_follow_the_trajectory_of(call):
     optimizer, golden = pair(call)
     given = GOLDEN[".".join(call.split(".")[:2])]  # torch.optim or keras.optimizers
-    w, seen = given["start"].copy(), []
+    w, seen = to_device(given["start"].copy()), []
     for t, g in enumerate(given["gradients"], start=1):
-        optimizer.step(w, g)
+        optimizer.step(w, to_device(g))
         if t in STEPS:
-            seen.append(w.copy())
-    assert_golden({"w": seen}, golden)
+            seen.append(to_numpy(w).copy())
+    assert_golden({"w": np.stack(seen)}, golden)
 
 
 @pytest.mark.parametrize("call", pairs.CLIPS)
@@ -147,13 +152,12 @@ def test_three_training_steps_of_a_model_end_where_they_end_with(call):
 
     def weights():  # the learned ones, then the running statistics
         kept = [*model.named_parameters().values(), *model.named_state().values()]
-        return np.concatenate([array.ravel() for array in kept])
+        return np.concatenate([to_numpy(array).ravel() for array in kept])
 
     model.parameters[:] = golden["start"][: model.n_parameters]
     ours = {"start": weights()}
-    ours["losses"] = [
-        train_step(model, loss, optimizer, *xt)[0] for xt in zip(x, target, strict=True)
-    ]
+    values = [train_step(model, loss, optimizer, *xt)[0] for xt in zip(x, target, strict=True)]
+    ours["losses"] = np.stack([to_numpy(value) for value in values])
     assert_golden({**ours, "end": weights(), "y": model(x[0])}, golden)
 
 

@@ -169,7 +169,10 @@ def test_a_mosaic_puts_each_image_in_its_place():
         lambda: plots.curves({"a": [1, 2], "b": [3]}, "title", "x", "y", {"level": 2}, log=True),
         lambda: plots.captioned(np.zeros((9, 4, 4)), "abcdefghi", "title"),
         lambda: plots.confusion(np.eye(3, dtype=int), ("a", "b", "long name"), "title"),
+        lambda: plots.curves({"a": [1, 2]}, "title", "x", "y", x=[0.3, 0.5]),
+        lambda: plots.curves({"a": [1, 2]}, "title", "x", "y", x=[64, 128], log=True),
         lambda: plots.bars({"a": [1, 2], "b": [2, 3]}, "title", "x", "y"),
+        lambda: plots.histogram({"a": np.ones((2, 3)), "b": np.arange(9)}, "title", "x"),
     ],
 )
 def test_every_figure_can_be_drawn_and_says_what_it_is(figure, tmp_path):
@@ -179,4 +182,4 @@ def test_every_figure_can_be_drawn_and_says_what_it_is(figure, tmp_path):
     assert "title" in titles
     for axis in drawn.axes:
         if axis.lines or axis.containers:
-            assert axis.get_xlabel() == "x" and axis.get_ylabel() == "y"
+            assert axis.get_xlabel() == "x" and axis.get_ylabel() in ("y", "share")

@@ -1,11 +1,13 @@
 """The lessons: each has the promised shape, and each runs, quickly and without network."""
 
+import contextvars
 import json
 import re
 import runpy
 import sys
 from pathlib import Path
 
+import fake_cupy
 import pytest
 
 from scratchnet import layers, losses
@@ -38,7 +40,9 @@ def run(path, out, monkeypatch, *flags):
     """The lesson's variables after a run into the folder out."""
     monkeypatch.setattr(sys, "argv", [str(path), "--out", str(out), *flags])
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    variables = runpy.run_path(str(path), run_name="__main__")
+    # in a context of its own: a lesson chooses its device for the rest of its process
+    context = contextvars.copy_context()
+    variables = context.run(runpy.run_path, str(path), run_name="__main__")
     import matplotlib.pyplot as plt
 
     plt.close("all")
@@ -128,10 +132,16 @@ def test_every_pitfall_can_be_reproduced(path, name, tmp_path, monkeypatch, caps
     assert "broken on purpose" in capsys.readouterr().out
 
 
-def test_the_same_lesson_twice_gives_the_same_numbers(tmp_path, monkeypatch):
-    metrics = []
-    for folder in ("a", "b"):
-        run(LESSONS[0], tmp_path / folder, monkeypatch, "--quick", "--epochs", "1")
-        report = tmp_path / folder / LESSONS[0].stem / "report.json"
-        metrics.append(json.loads(report.read_text(encoding="ascii"))["metrics"])
-    assert metrics[0] == metrics[1]
+def metrics_of(path, out, monkeypatch, *flags):
+    run(path, out, monkeypatch, "--quick", *flags)
+    return json.loads((out / path.stem / "report.json").read_text(encoding="ascii"))["metrics"]
+
+
+@each_lesson
+def test_gives_the_same_numbers_twice_and_on_the_stand_in_for_a_gpu(path, tmp_path, monkeypatch):
+    numbers = metrics_of(path, tmp_path / "a", monkeypatch, "--parity")
+    assert metrics_of(path, tmp_path / "b", monkeypatch, "--parity") == numbers
+    with fake_cupy.installed():
+        on_device = metrics_of(path, tmp_path / "c", monkeypatch, "--parity", "--device", "gpu")
+        assert fake_cupy.STATS.launches > 1000, "nothing ran on the device"
+    assert on_device == pytest.approx(numbers, rel=1e-4)  # float32, a few epochs

@@ -190,12 +190,18 @@ class Layer:
     def astype(self, dtype):
         """A copy whose parameters and state are of another precision, float32 or float64."""
         dtype = as_float_dtype(dtype)
+        twin = self.mapped(lambda array: array.astype(dtype))
+        for layer in twin.layers_within().values():
+            layer.dtype = dtype if layer.dtype is not None else None
+        return twin
+
+    def mapped(self, f):
+        """A copy in which f(array) stands for every array: `to_numpy` carries a model over."""
         twin = copy.deepcopy(self)
         for _, p in twin.walk():
-            p.value = p.value.astype(dtype)
+            p.value = f(p.value)
         for layer in twin.layers_within().values():
-            layer.state = {name: value.astype(dtype) for name, value in layer.state.items()}
-            layer.dtype = dtype if layer.dtype is not None else None
+            layer.state = {name: f(value) for name, value in layer.state.items()}
         return twin
 
     def expect_rank(self, input_shape, rank):

@@ -1,0 +1,52 @@
+"""What `scratchnet doctor` prints: versions, arithmetic, device and folders of an installation.
+
+A question about a wrong number or a slow run begins with these lines.
+"""
+
+import importlib.metadata
+import os
+import platform
+
+from threadpoolctl import threadpool_info
+
+from scratchnet import __version__
+from scratchnet.backend import gpu_description, gpu_problem
+from scratchnet.data import cache_dir
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "tqdm", "pooch")
+CUPY = ("cupy", "cupy-cuda12x", "cupy-cuda13x")  # the wheels that bring a module named cupy
+
+
+def findings():
+    """(name, what was found) line by line."""
+    yield "scratchnet", __version__
+    yield "python", f"{platform.python_version()} on {platform.platform()}"
+    for package in PACKAGES:
+        yield package, importlib.metadata.version(package)
+    yield "processors", str(os.cpu_count())
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    for pool in {pool["filepath"]: pool for pool in pools}.values():
+        owner = os.path.basename(os.path.dirname(pool["filepath"]))  # numpy.libs, scipy.libs
+        api, version, threads = pool["internal_api"], pool["version"], pool["num_threads"]
+        yield "BLAS", f"{api} {version}, {threads} threads ({owner})"
+    if not pools:
+        yield "BLAS", "unknown to threadpoolctl"
+    wheels = [f"{wheel} {version}" for wheel in CUPY if (version := _version(wheel))]
+    yield "CuPy", ", ".join(wheels) or "not installed"
+    if len(wheels) > 1:
+        yield "", "several CuPy packages: which one wins is chance, uninstall all but one"
+    yield "GPU", f"none to use: {problem}" if (problem := gpu_problem()) else gpu_description()
+    folder = os.environ.get("SCRATCHNET_DATA")
+    yield "SCRATCHNET_DATA", "not set" if folder is None else _folder(folder)
+    yield "cache", _folder(cache_dir())
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _folder(path):
+    return f"{path}" if os.path.isdir(path) else f"{path} (does not exist)"
