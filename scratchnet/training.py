@@ -124,17 +124,8 @@ def fit(
 
     while run.epoch < epochs and not run.stop:
         began = time.perf_counter()
-        rng = RNG(seed).fork(run.epoch)  # a resumed run draws the same numbers
-        model.set_rng(rng)
         good = [array.copy() for array in run.arrays()], optimizer.get_state()
-        mean = _Mean()
-        steps = batches(len(x), batch_size, rng if shuffle else None)
-        label, total = f"epoch {run.epoch + 1}/{epochs}", math.ceil(len(x) / batch_size)
-        for s in tqdm(steps, label, total, leave=False, disable=None if verbose else True):
-            t = target[s]
-            value, penalty, y = train_step(model, loss, optimizer, x[s], t)
-            mean.add(value, penalty, y, t, metrics)
-        numbers = mean.read()
+        numbers = _epoch(run, loss, x, target, metrics, verbose)
         if validation is not None:
             held_out = evaluate(model, loss, x_val, t_val, metrics)
             numbers |= {f"val_{name}": number for name, number in held_out.items()}
@@ -152,6 +143,21 @@ def fit(
     for callback in callbacks:
         callback.on_end(run)
     return run.history
+
+
+def _epoch(run, loss, x, target, metrics, verbose):
+    """One pass over the data; the averages of its losses and metrics."""
+    n, size = len(x), run.settings["batch_size"]
+    rng = RNG(run.settings["seed"]).fork(run.epoch)  # a resumed run draws the same numbers
+    run.model.set_rng(rng)
+    steps = batches(n, size, rng if run.settings["shuffle"] else None)
+    label, mean = f"epoch {run.epoch + 1}/{run.epochs}", _Mean()
+    bar = tqdm(steps, label, math.ceil(n / size), leave=False, disable=None if verbose else True)
+    for s in bar:
+        t = target[s]
+        value, penalty, y = train_step(run.model, loss, run.optimizer, x[s], t)
+        mean.add(value, penalty, y, t, metrics)
+    return mean.read()
 
 
 @dataclasses.dataclass
