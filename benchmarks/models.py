@@ -18,15 +18,19 @@ import numpy as np
 
 
 class Perceptron:
-    """Dense layers of these sizes, ReLU between them, ending as the loss wants it.
+    """Dense layers of these sizes, ending as the loss wants it.
 
     "binary cross entropy"    sigmoid, then the loss on probabilities; the target is x
     "mean squared error"      sigmoid; the target is x
     "softmax cross entropy"   no activation: the loss takes logits and class indices
+
+    hidden is the activation after each layer but the last, "relu", "tanh" or "linear": one for all
+    or one for each.
     """
 
-    def __init__(self, sizes, samples, loss):
+    def __init__(self, sizes, samples, loss, hidden="relu"):
         self.sizes, self.samples, self.loss = sizes, samples, loss
+        self.hidden = [hidden] * (len(sizes) - 2) if isinstance(hidden, str) else hidden
         self.classifies = loss == "softmax cross entropy"
 
     @property
@@ -44,7 +48,8 @@ class Perceptron:
     def scratchnet(self):
         from scratchnet import layers, losses
 
-        stack = self._stack(lambda d, m: layers.Dense(m), layers.ReLU, layers.Sigmoid)
+        kinds = {"relu": layers.ReLU, "tanh": layers.Tanh, "sigmoid": layers.Sigmoid}
+        stack = self._stack(lambda d, m: layers.Dense(m), lambda name: kinds[name]())
         model = layers.Sequential(stack)
         model.build(self.sizes[:1], 0)
         loss = {
@@ -57,7 +62,8 @@ class Perceptron:
     def torch(self):
         from torch import nn
 
-        module = nn.Sequential(*self._stack(nn.Linear, nn.ReLU, nn.Sigmoid))
+        kinds = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+        module = nn.Sequential(*self._stack(nn.Linear, lambda name: kinds[name]()))
         loss = {
             "binary cross entropy": nn.BCELoss,
             "mean squared error": nn.MSELoss,
@@ -66,13 +72,9 @@ class Perceptron:
         return module, loss()
 
     def keras(self):
-        from keras import Input, Sequential, activations, layers, losses
+        from keras import Input, Sequential, layers, losses
 
-        def activation(function):
-            return lambda: layers.Activation(function)
-
-        dense, relu = lambda d, m: layers.Dense(m), activation(activations.relu)
-        stack = self._stack(dense, relu, activation(activations.sigmoid))
+        stack = self._stack(lambda d, m: layers.Dense(m), layers.Activation)
         loss = {
             "binary cross entropy": losses.BinaryCrossentropy(),
             "mean squared error": losses.MeanSquaredError(),
@@ -80,18 +82,28 @@ class Perceptron:
         }[self.loss]
         return Sequential([Input(self.sizes[:1]), *stack]), loss
 
-    def _stack(self, dense, relu, sigmoid):
-        """The layers, first to last; dense(D, M) makes one."""
+    def _stack(self, dense, activation):
+        """The layers, first to last; dense(D, M) makes one, activation(name) the other kind."""
         stack = []
-        for d, m in itertools.pairwise(self.sizes):
-            stack += [dense(d, m), relu()]
-        return stack[:-1] if self.classifies else [*stack[:-1], sigmoid()]
+        last = "linear" if self.classifies else "sigmoid"
+        for (d, m), name in zip(itertools.pairwise(self.sizes), [*self.hidden, last], strict=True):
+            stack += [dense(d, m)] + ([] if name == "linear" else [activation(name)])
+        return stack
 
 
-MODELS = {
-    "shallow": Perceptron((784, 32, 784), 256, "binary cross entropy"),
-    "classifier": Perceptron((784, 256, 128, 10), 64, "softmax cross entropy"),
-    "deep": Perceptron((784, 512, 256, 128, 30, 128, 256, 784), 64, "mean squared error"),
+TANH = ["relu", "relu", "tanh", "tanh", "tanh"]
+MODELS = {  # the number behind each is its lesson
+    "shallow": Perceptron((784, 32, 784), 256, "binary cross entropy"),  # 01
+    "classifier": Perceptron((784, 256, 128, 10), 64, "softmax cross entropy"),  # 02
+    "deep": Perceptron((784, 512, 256, 128, 30, 128, 256, 784), 64, "mean squared error"),  # 03
+    "narrow": Perceptron((784, 64, 784), 64, "mean squared error"),  # 04, 06
+    "middle": Perceptron((784, 128, 784), 64, "mean squared error"),  # 04
+    "wide": Perceptron((784, 256, 784), 64, "mean squared error"),  # 04
+    "sparse": Perceptron((784, 1024, 784), 64, "mean squared error"),  # 05, without its penalty
+    "manifold": Perceptron(
+        (784, 64, 8, 64, 784), 64, "mean squared error", ["relu", "linear", "relu"]
+    ),  # 07
+    "tanh": Perceptron((784, 144, 72, 48, 72, 144, 784), 300, "mean squared error", TANH),  # 08
 }
 
 # A step costs the same at any learning rate. This one leaves the weights where they are, for
