@@ -7,6 +7,7 @@ import fake_cupy
 import hypothesis
 import numpy as np
 import pytest
+import threadpoolctl
 
 from scratchnet import backend
 from scratchnet.backend import gpu_available, use_device
@@ -48,6 +49,13 @@ def alone_on_this_machine(tmp_path_factory):
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
         patch.setenv("SCRATCHNET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_blas_thread():
+    """Small products gain nothing from two threads, and on a busy machine the two wait for ever."""
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
         yield
 
 
