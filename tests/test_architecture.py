@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = sorted((ROOT / "scratchnet").rglob("*.py"))
 LESSONS = sorted((ROOT / "lessons").rglob("*.py"))
+BENCHMARKS = sorted((ROOT / "benchmarks").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Imports run downward only: each room may import from those that stand before it.
@@ -104,7 +105,7 @@ def test_formulas_ask_the_array_which_module_computes_with_it():
     }
 
 
-@each(SOURCE + LESSONS + TESTS)
+@each(SOURCE + LESSONS + TESTS + BENCHMARKS)
 def test_random_numbers_come_from_a_seeded_generator(path):
     for node in nodes(path, ast.Attribute):
         if isinstance(node.value, ast.Attribute) and node.value.attr == "random":
@@ -113,7 +114,7 @@ def test_random_numbers_come_from_a_seeded_generator(path):
     assert not imports(path) & {"random", "numpy.random"}
 
 
-@each(SOURCE + LESSONS + TESTS)
+@each(SOURCE + LESSONS + TESTS + BENCHMARKS)
 def test_a_file_is_one_idea_of_at_most_300_lines_of_100_characters(path):
     lines = path.read_text().splitlines()
     assert len(lines) <= 300
@@ -135,7 +136,7 @@ def test_no_file_is_read_by_running_what_it_holds(path):
             assert keyword.arg != "allow_pickle" or keyword.value.value is False
 
 
-@each(SOURCE + LESSONS + TESTS)
+@each(SOURCE + LESSONS + TESTS + BENCHMARKS)
 def test_errors_are_caught_by_name(path):
     assert all(handler.type for handler in nodes(path, ast.ExceptHandler))
 
