@@ -133,8 +133,8 @@ print(deep.summary())
 loss = MeanSquaredError()
 print(gradcheck(build(12, 8, 6)[2], host[:3], host[:3], loss=loss, samples=10, eps=1e-4))
 start, gray = evaluate(deep, loss, x_val, x_val)["loss"], float(loss(0 * x_val + 0.5, x_val))
-small, few, adam = build(*hidden)[2], x[:20], Adam(0.001)
-history = fit(small, few, few, loss=loss, optimizer=adam, epochs=60, verbose=False)
+by_heart = dict(loss=loss, optimizer=Adam(0.001), epochs=60, verbose=False)
+history = fit(build(*hidden)[2], x[:20], x[:20], **by_heart)
 print(f"untrained {start:.4f} (a guess: {gray:.4f}), 20 by heart {history['loss'][-1]:.4f}")
 
 # %%
@@ -195,8 +195,8 @@ show(cfg, figure, "directions", "a picture for each direction: waves of plus and
 
 lines = {"linear": learned, "deep": history, f"deep, ReLU code: {dead} dead": history_2}
 lines = {name: numbers["validation"] for name, numbers in lines.items()}
-drawings = {"mean picture": 0 * host_val + pca.mean_, "PCA": projected}
-levels = {name: float(loss(y, host_val)) for name, y in drawings.items()}
+average = float(loss(0 * host_val + pca.mean_, host_val))
+levels = {"mean picture": average, "PCA": float(loss(projected, host_val))}
 label = "mean squared error, validation"
 figure = curves(lines, f"Copying through {cfg.code} numbers", "epoch", label, levels)
 show(cfg, figure, "loss", "validation error: linear comes down to PCA's level, deep goes below")
@@ -237,6 +237,7 @@ expected = {
     ],
     "mnist": [
         ("PCA MSE", 0.0185, 0.0005, "the source material"),
+        ("deep MSE", 0.0063, 0.0010, "PyTorch 2.13, Glorot weights, seed 0"),
         ("deep MSE, ReLU code", 0.0107, 0.0030, "the source material"),
     ],
     "fashion": [],

@@ -189,7 +189,7 @@ errors = {k: [float(loss(y[i : i + 1], two[i : i + 1])) for i in (0, 1)] for k, 
 
 lines = {f"{k} numbers": history["val_loss"] for k, history in histories.items()}
 label = "mean squared error, validation"
-figure = curves(lines, "The wider, the closer", "epoch", label, {"mean picture for all": average})
+figure = curves(lines, "The wider, the closer", "epoch", label, {"mean picture": average}, log=True)
 show(cfg, figure, "loss", "validation error over the epochs, one falling curve for each width")
 
 lines = {"PCA": [pca_error(k) for k in WIDTHS], "autoencoder": list(error.values())}

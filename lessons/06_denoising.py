@@ -153,8 +153,7 @@ def train(units, sigma, seed=cfg.seed):
             total = total + train_step(model, loss, optimizer, seen, target)[0] * len(i)
         history["training"].append(float(total) / len(x))
         history["validation"].append(error(model, 0 if cfg.broken == "clean_validation" else sigma))
-    last = {name: f"{column[-1]:.4f}" for name, column in history.items()}
-    print(f"units {units}, noise {sigma:g}: {last}", flush=True)
+    print(f"{units} units, noise {sigma:g}:", *(f"{k} {v[-1]:.4f}" for k, v in history.items()))
     return model, history
 
 
@@ -176,6 +175,7 @@ one_unit, _ = train(1, cfg.noise, fires.index(max(fires)))
 models = {"ordinary": ordinary, "denoising": denoiser, "one unit": one_unit, "another": another}
 errors = {name: [error(model, s) for s in levels] for name, model in models.items()}
 errors["trained at each"] = [error(matched[s], s) for s in levels]
+errors["mean picture"] = [average] * len(levels)
 print(table(("MSE", *(f"noise {s:g}" for s in levels)), ([k, *v] for k, v in errors.items())))
 
 # %%
@@ -185,7 +185,7 @@ print(table(("MSE", *(f"noise {s:g}" for s in levels)), ([k, *v] for k, v in err
 # no easier, and an error from clean pictures (noise 0) is no denoising error at all.
 
 title, label = f"From noisy to clean, {cfg.units} units and one", "noise (standard deviation)"
-figure = curves(errors, title, label, "MSE (per pixel)", {"mean picture": average}, x=levels)
+figure = curves(errors, title, label, "MSE (per pixel)", x=levels)
 show(cfg, figure, "noise", "error against noise: the ordinary autoencoder's rises fastest")
 
 low, high, last = asked[cfg.noise][:10], asked[levels[-1]][:10], levels[-1]
@@ -216,7 +216,8 @@ rough, halves = {}, []
 for name, model in (("ordinary", ordinary), ("denoising", denoiser)):
     w = to_numpy(model.layers[0].layers[0].W.T).reshape(-1, 28, 28)  # (784, 64) -> one a unit
     rough[f"roughness, {name}"] = float((np.diff(w) ** 2).mean() / (2 * (w * w).mean()))
-    halves += [w[:30] / abs(w).max(), np.zeros_like(w[:10])]
+    strong = (w * w).sum(axis=(1, 2)).argsort()[::-1][:30]  # a dead unit keeps its faint start
+    halves += [w[strong] / abs(w).max(), np.zeros_like(w[:10])]
 title = "What a unit looks for: ordinary above, denoising below (each over its largest)"
 figure = signed_grid(np.concatenate(halves[:3]), 10, title)
 show(cfg, figure, "filters", "encoder filters: specks if ordinary, smooth strokes if denoising")
@@ -250,8 +251,7 @@ report(cfg, metrics, expected)
 #
 #    --noise 0.9                          guesses smoother digits; worse on little noise
 #    --units 256                          the ordinary one copies noise better: worse from noise
-#    --units 8                            the ordinary one has no room for noise: it denoises too
-#    --dataset fashion                    clothes lose their prints with the noise
+#    --units 8                            too few to copy noise, or digits: a smaller gap
 
 # %%
 # Pitfalls
