@@ -144,8 +144,7 @@ print(f"untrained {start:.4f} (a guess: {gray:.4f}), 20 by heart {history['loss'
 # two numbers, found in two ways. Then the networks, by the loop of lesson 01.
 
 pca = PCA(cfg.code, svd_solver="covariance_eigh").fit(host)
-m, V = pca.mean_, pca.components_  # (784,), (k, 784)
-m = 0 * m if cfg.broken == "mean" else m
+m, V = pca.mean_ * (cfg.broken != "mean"), pca.components_  # (784,), (k, 784)
 projected = m + (host_val - m) @ V.T @ V  # on the host, as all that scikit-learn computes
 pca_train = float(loss(m + (host - m) @ V.T @ V, host))
 left_out = host.var(axis=0).mean() * (1 - pca.explained_variance_ratio_.sum())  # per pixel
