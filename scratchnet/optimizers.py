@@ -203,11 +203,21 @@ class Adam(Optimizer):
         self.epsilon = self.option("epsilon", epsilon, above=0)
 
     def update(self, w, g, rate, m, v):
-        m += (1 - self.beta_1) * (g - m)
-        v += (1 - self.beta_2) * (g * g - v)
+        xp = xp_of(w)
+        a = g - m  # the one array made here, written again and again: half of a step's time is Adam
+        a *= 1 - self.beta_1
+        m += a  # m + (1 - b1) (g - m) = b1 m + (1 - b1) g
+        xp.multiply(g, g, out=a)
+        a -= v
+        a *= 1 - self.beta_2
+        v += a  # likewise with g^2
         # m^ / (sqrt(v^) + epsilon) = m / (sqrt(v) + epsilon c) * c / (1 - b1^t), c = sqrt(1 - b2^t)
         c = (1 - self.beta_2**self.t) ** 0.5
-        w -= (rate * c / (1 - self.beta_1**self.t)) * m / (xp_of(v).sqrt(v) + self.epsilon * c)
+        xp.sqrt(v, out=a)
+        a += self.epsilon * c
+        xp.divide(m, a, out=a)
+        a *= rate * c / (1 - self.beta_1**self.t)
+        w -= a
 
 
 class AdamW(Adam):
