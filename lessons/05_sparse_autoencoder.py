@@ -180,8 +180,8 @@ pair = {"no price": runs["no price"], sparse: runs[sparse]}
 # %%
 # Look
 # ----
-# The strong summed prices silence all units in the first epoch. From then on no gradient reaches
-# the encoder (dh * (h > 0) is 0 everywhere): only b2 still learns, and paints the mean picture.
+# The strong summed prices silence all units in the first epoch, but for an odd picture or two. From
+# then on dh * (h > 0) is 0 and no gradient reaches W1: only b2 learns, and paints the mean picture.
 
 lines = {name: history["val_loss"] for name, (_, history, _) in runs.items()}
 title, level = "What each price does to the copies", {"mean picture for all": average}

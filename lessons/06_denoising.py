@@ -218,7 +218,7 @@ for name, model in (("ordinary", ordinary), ("denoising", denoiser)):
     rough[f"roughness, {name}"] = float((np.diff(w) ** 2).mean() / (2 * (w * w).mean()))
     strong = (w * w).sum(axis=(1, 2)).argsort()[::-1][:30]  # a dead unit keeps its faint start
     halves += [w[strong] / abs(w).max(), np.zeros_like(w[:10])]
-title = "What a unit looks for: ordinary above, denoising below (each over its largest)"
+title = "What a unit looks for: ordinary above, denoising below"
 figure = signed_grid(np.concatenate(halves[:3]), 10, title)
 show(cfg, figure, "filters", "encoder filters: specks if ordinary, smooth strokes if denoising")
 
