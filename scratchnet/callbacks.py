@@ -68,13 +68,13 @@ class EarlyStopping(Callback):
         if score < self.best - self.min_delta:
             self.best, self.waited, self.best_epoch = score, 0, run.epoch
             if self.restore_best:
-                self.kept = {n: a.copy() for n, a in _everything(run.model).items()}
+                self.kept = {n: a.copy() for n, a in model_arrays(run.model).items()}
         else:
             self.waited += 1
             run.stop = run.stop or self.waited >= self.patience
 
     def on_end(self, run):
-        for name, array in _everything(run.model).items():
+        for name, array in model_arrays(run.model).items():
             if name in self.kept:
                 array[...] = self.kept[name]
 
@@ -86,11 +86,6 @@ class EarlyStopping(Callback):
         self.best, self.waited = float(state["best"]), int(state["waited"])
         self.best_epoch = int(state["best_epoch"])
         self.kept = {n: to_device(a, a.dtype) for n, a in _part(state, "kept/").items()}
-
-
-def _everything(model):
-    """{name: array}: parameters and running averages alike."""
-    return model.named_parameters() | model.named_state()
 
 
 class Checkpoint(Callback):

@@ -52,7 +52,7 @@ def load(model, path):
 
 
 def model_arrays(model):
-    """{"parameters/<path>": array, "state/<path>": array}: everything a file keeps of a model."""
+    """{"parameters/<path>": array, "state/<path>": array}: all that training changes."""
     groups = {"parameters": model.named_parameters(), "state": model.named_state()}
     return {f"{g}/{n}": a for g, named in groups.items() for n, a in named.items()}
 
@@ -65,8 +65,7 @@ def put_model(model, info, arrays, path):
             f"{path} holds a model of the layers {_listed(info.get('layers', {}))}; this one has "
             f"{_listed(layers)}: build the model that was saved"
         )
-    targets = {f"parameters/{n}": a for n, a in model.named_parameters().items()}
-    targets |= {f"state/{n}": a for n, a in model.named_state().items()}
+    targets = model_arrays(model)
     saved = {n for n in arrays if n.startswith(("parameters/", "state/"))}
     for name in sorted(saved ^ set(targets)):
         where = "lacks" if name in targets else "holds, unlike this model,"

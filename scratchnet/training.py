@@ -15,6 +15,7 @@ from tqdm import tqdm
 from scratchnet.backend import RNG, xp_of
 from scratchnet.errors import whole
 from scratchnet.layers.shapes import ShapeError
+from scratchnet.saving import model_arrays
 
 __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
 
@@ -175,7 +176,7 @@ class Run:
 
     def arrays(self):
         """Everything that training changes in the model."""
-        return [*self.model.named_parameters().values(), *self.model.named_state().values()]
+        return list(model_arrays(self.model).values())
 
 
 class _Mean:
