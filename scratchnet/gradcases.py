@@ -44,6 +44,8 @@ def _stack():
 
 
 VECTOR, IMAGE = (5,), (3, 2, 4)  # (D,) and (H, W, C), all sizes different
+ODD, GRAY = (5, 4, 2), (4, 6, 1)  # images that windows do not divide, and with one channel
+PADDING, AT_EDGES = ["valid", "same", ((1, 0), (0, 2))], ((1, 0), (0, 1))
 YES_NO = [True, False]
 NORMALIZED = dict(epsilon=[1e-3, 0.1], center=YES_NO, scale=YES_NO)
 
@@ -52,7 +54,32 @@ LAYERS = {  # name: (combinations of options, input shapes without the batch axi
         grid(l1=[0.0, 0.3], l2=[0.0, 0.7], reduction=["mean", "sum"]),
         [VECTOR, IMAGE],
     ),
+    "AveragePooling2D": (
+        grid(pool_size=[2, (3, 2)], strides=[None, (1, 2)], padding=["valid", "same", AT_EDGES]),
+        [ODD, GRAY],
+    ),
     "BatchNormalization": (grid(momentum=[0.99, 0.5], **NORMALIZED), [VECTOR, IMAGE]),
+    "Conv2D": (
+        grid(filters=[2, 4], kernel_size=[(3, 2)], strides=[1, (2, 3)], padding=PADDING)
+        + grid(filters=[2], kernel_size=[2], padding=["same"], dilation_rate=[1, (1, 2)])
+        + grid(filters=[2], kernel_size=[(1, 3)], groups=[2], strides=[1, 2], use_bias=YES_NO)
+        + grid(filters=[3], kernel_size=[2], kernel_initializer=["he_normal"]),
+        [ODD, (4, 5, 6)],
+    ),
+    "Conv2DTranspose": (
+        grid(filters=[2, 4], kernel_size=[(3, 2)], strides=[1, (2, 3)], padding=PADDING)
+        + grid(
+            filters=[2],
+            kernel_size=[3],
+            strides=[2],
+            padding=["valid", 1],
+            output_padding=[0, (0, 1)],
+            use_bias=YES_NO,
+        )
+        + grid(filters=[3], kernel_size=[2], kernel_initializer=["he_normal"]),
+        [ODD, GRAY],
+    ),
+    "Cropping2D": (grid(cropping=[1, (1, 0), ((0, 1), (2, 0))]), [ODD, GRAY]),
     "Dense": (
         grid(units=[1, 3], use_bias=YES_NO, kernel_initializer=["glorot_uniform", "orthogonal"]),
         [VECTOR, (1,)],
@@ -62,8 +89,13 @@ LAYERS = {  # name: (combinations of options, input shapes without the batch axi
     "Flatten": (grid(), [VECTOR, IMAGE]),
     "GELU": (grid(approximate=YES_NO), [VECTOR, IMAGE]),
     "GaussianNoise": (grid(stddev=[0.0, 0.5]), [VECTOR, IMAGE]),
+    "GlobalAveragePooling2D": (grid(), [ODD, GRAY]),
     "LayerNormalization": (grid(**NORMALIZED), [VECTOR, IMAGE]),
     "LeakyReLU": (grid(negative_slope=[0.3, 0.0, 2.0]), [VECTOR, IMAGE]),
+    "MaxPooling2D": (
+        grid(pool_size=[2, (3, 2)], strides=[None, (1, 2)], padding=["valid", "same", AT_EDGES]),
+        [ODD, GRAY],
+    ),
     "ReLU": (grid(), [VECTOR, IMAGE]),
     "Reshape": (grid(target_shape=[(4, 6), (-1, 2, 3), (24,)]), [IMAGE]),
     "Sequential": (grid(layers=[_stack, lambda: (layers.Dense(3), layers.Softmax())]), [VECTOR]),
@@ -71,6 +103,12 @@ LAYERS = {  # name: (combinations of options, input shapes without the batch axi
     "Softmax": (grid(axis=[-1, 1]), [VECTOR, IMAGE]),
     "Softplus": (grid(), [VECTOR, IMAGE]),
     "Tanh": (grid(), [VECTOR, IMAGE]),
+    "UnpoolingBlock": (
+        grid(inner=[None, layers.Tanh()], pool_size=[2, (1, 2)], strides=[None, (2, 3)]),
+        [ODD, GRAY],
+    ),
+    "UpSampling2D": (grid(size=[2, (1, 3)], interpolation=["nearest", "bilinear"]), [ODD, GRAY]),
+    "ZeroPadding2D": (grid(padding=[1, (1, 0), ((0, 1), (2, 0))]), [ODD, GRAY]),
 }
 
 

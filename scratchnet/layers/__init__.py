@@ -11,25 +11,36 @@ from scratchnet.layers.activations import (
     Tanh,
 )
 from scratchnet.layers.base import Layer
+from scratchnet.layers.convolution import Conv2D, Conv2DTranspose
 from scratchnet.layers.dense import Dense
 from scratchnet.layers.normalization import BatchNormalization, LayerNormalization
+from scratchnet.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
 from scratchnet.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
 from scratchnet.layers.reshaping import Flatten, Reshape
 from scratchnet.layers.sequential import Sequential
 from scratchnet.layers.shapes import ShapeError
+from scratchnet.layers.unpooling import MaxUnpooling2D, UnpoolingBlock
+from scratchnet.layers.upsampling import Cropping2D, UpSampling2D, ZeroPadding2D
 
 __all__ = [
     "ActivityRegularization",
+    "AveragePooling2D",
     "BatchNormalization",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Cropping2D",
     "Dense",
     "Dropout",
     "ELU",
     "Flatten",
     "GELU",
     "GaussianNoise",
+    "GlobalAveragePooling2D",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "MaxPooling2D",
+    "MaxUnpooling2D",
     "ReLU",
     "Reshape",
     "Sequential",
@@ -38,4 +49,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "UnpoolingBlock",
+    "UpSampling2D",
+    "ZeroPadding2D",
 ]
