@@ -205,7 +205,7 @@ class Layer:
         return twin
 
     def check_input(self, x):
-        """Raise a sentence unless forward can take x; a layer that takes several arrays extends it."""
+        """Raise a sentence unless forward can take x. Layers that take several arrays extend it."""
         if not hasattr(x, "dtype"):
             raise TypeError(f"{self.title} expects an array; got {type(x).__name__}")
         if x.dtype.kind != "f" or ((self.own or self.state) and x.dtype != self.dtype):

@@ -16,7 +16,7 @@ from scratchnet.layers.windows import gather, kernel_gradient, scatter
 
 
 class Conv2D(Layer):
-    """y[n, i, j, f] = b[f] + sum over a, b, c of x[n, i*s + a*d - p, j*s + b*d - p, c] W[a, b, c, f]
+    """y[n, i, j, f] = b[f] + sum over a, b, c of x[n, is + ad - p, js + bd - p, c] W[a, b, c, f]
 
     Each window of x is a row of the matrix patches(x); the sum is one matrix product with it.
 
