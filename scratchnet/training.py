@@ -16,6 +16,7 @@ from scratchnet.backend import RNG, xp_of
 from scratchnet.errors import whole
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.saving import model_arrays
+from scratchnet.threads import on_threads, shards, spread, weighted_mean
 
 __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
 
@@ -40,29 +41,45 @@ def batches(n, batch_size, rng=None):
         yield s if order is None else order[s]
 
 
-def train_step(model, loss, optimizer, x, target):
-    """One update on one batch. Returns (loss, penalty, prediction), still on the device."""
-    y, cache = model.forward(x, train=True)
-    value, loss_cache = loss.forward(y, target)
-    grads = model.weight_gradients(loss.backward(loss_cache), cache)
-    optimizer.step(model.parameters, model.flatten(grads))
-    model.commit(cache)
-    return value, model.penalty(cache), y
+def train_step(model, loss, optimizer, x, target, threads=None):
+    """One update on one batch. Returns (loss, penalty, prediction), still on the device.
+
+    A convolutional model sees the batch in shards, on threads; see `scratchnet.threads`.
+    """
+
+    def pull(s):
+        y, cache = model.forward(x[s], train=True)
+        value, loss_cache = loss.forward(y, target[s])
+        grads = model.weight_gradients(loss.backward(loss_cache), cache)
+        model.commit(cache)
+        return value, model.penalty(cache), model.flatten(grads), y
+
+    parts = shards(model, loss, x)
+    values, penalties, grads, ys = zip(*on_threads(pull, parts, threads), strict=True)
+    optimizer.step(model.parameters, weighted_mean(grads, parts))
+    y = ys[0] if len(ys) == 1 else xp_of(*ys).concatenate(ys)
+    return weighted_mean(values, parts), weighted_mean(penalties, parts), y
 
 
-def predict(model, x, batch_size=1000):
+def predict(model, x, batch_size=1000, threads=None):
     """The outputs for all of x, at inference, computed in batches to save memory."""
     check_data(model, x)
-    return xp_of(x).concatenate([model(x[s]) for s in batches(len(x), batch_size)])
+    parts = list(batches(len(x), batch_size))
+    return xp_of(x).concatenate(spread(lambda s: model(x[s]), parts, model, x, threads))
 
 
-def evaluate(model, loss, x, target, metrics=None, batch_size=1000):
+def evaluate(model, loss, x, target, metrics=None, batch_size=1000, threads=None):
     """{"loss": ..., and one number for each metric}, at inference, averaged over all samples."""
     check_data(model, x, target)
-    mean = _Mean()
-    for s in batches(len(x), batch_size):
+
+    def look(s):
         y, cache = model.forward(x[s])
-        mean.add(loss(y, target[s]), model.penalty(cache), y, target[s], metrics)
+        t = target[s]
+        return _numbers(loss(y, t), model.penalty(cache), y, t, metrics), len(y)
+
+    mean = _Mean()
+    for numbers, n in spread(look, list(batches(len(x), batch_size)), model, x, threads):
+        mean.add(numbers, n)
     return mean.read()
 
 
@@ -80,6 +97,7 @@ def fit(
     callbacks=(),
     shuffle=True,
     seed=0,
+    threads=None,
     verbose=True,
 ):
     """Train a built model; return the history, {"loss": [one number an epoch], ...}.
@@ -93,6 +111,8 @@ def fit(
         callbacks    EarlyStopping, Checkpoint or your own
         shuffle      draw a new order each epoch
         seed         of order, dropout and noise; equal seeds give equal bits on one machine
+        threads      how many, for convolutional models; None: one per core. The numbers do not
+                     depend on it, see `scratchnet.threads`
         verbose      a line an epoch, and on a terminal a progress bar
 
     "loss" is the average over the epoch's batches while the parameters were moving. What layers
@@ -119,7 +139,7 @@ def fit(
         "running vectors": list(optimizer.running),
         "callbacks": [type(c).__name__ for c in callbacks],
     }
-    run = Run(model, optimizer, epochs, settings, callbacks)
+    run = Run(model, optimizer, epochs, settings, callbacks, threads)
     for callback in callbacks:
         callback.on_start(run)
 
@@ -128,7 +148,7 @@ def fit(
         good = [array.copy() for array in run.arrays()], optimizer.get_state()
         numbers = _epoch(run, loss, x, target, metrics, verbose)
         if validation is not None:
-            held_out = evaluate(model, loss, x_val, t_val, metrics)
+            held_out = evaluate(model, loss, x_val, t_val, metrics, threads=threads)
             numbers |= {f"val_{name}": number for name, number in held_out.items()}
         lost = [name for name in MUST_BE_FINITE if not math.isfinite(numbers.get(name, 0))]
         if lost or not _finite(*run.arrays()):
@@ -156,8 +176,8 @@ def _epoch(run, loss, x, target, metrics, verbose):
     bar = tqdm(steps, label, math.ceil(n / size), leave=False, disable=None if verbose else True)
     for s in bar:
         t = target[s]
-        value, penalty, y = train_step(run.model, loss, run.optimizer, x[s], t)
-        mean.add(value, penalty, y, t, metrics)
+        value, penalty, y = train_step(run.model, loss, run.optimizer, x[s], t, run.threads)
+        mean.add(_numbers(value, penalty, y, t, metrics), len(y))
     return mean.read()
 
 
@@ -170,6 +190,7 @@ class Run:
     epochs: int  # wanted
     settings: dict
     callbacks: list
+    threads: int | None = None
     epoch: int = 0  # done
     history: dict = dataclasses.field(default_factory=dict)
     stop: bool = False
@@ -179,18 +200,22 @@ class Run:
         return list(model_arrays(self.model).values())
 
 
+def _numbers(value, penalty, y, target, metrics):
+    """{name: number} of one batch, still on the device."""
+    numbers = {"loss": value, "penalty": penalty}
+    return numbers | {name: metric(y, target) for name, metric in (metrics or {}).items()}
+
+
 class _Mean:
     """Averages over the samples of an epoch, kept on the device until they are read."""
 
     def __init__(self):
         self.sums, self.n = {}, 0
 
-    def add(self, value, penalty, y, target, metrics):
-        numbers = {"loss": value, "penalty": penalty}
-        numbers |= {name: metric(y, target) for name, metric in (metrics or {}).items()}
+    def add(self, numbers, n):
         for name, number in numbers.items():
-            self.sums[name] = self.sums.get(name, 0) + number * len(y)
-        self.n += len(y)
+            self.sums[name] = self.sums.get(name, 0) + number * n
+        self.n += n
 
     def read(self):
         numbers = {name: float(total) / self.n for name, total in self.sums.items()}

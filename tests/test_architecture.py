@@ -17,7 +17,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # Imports run downward only: each room may import from those that stand before it.
 ROOMS = """
     __init__ errors backend numerics initializers layers losses schedules metrics optimizers
-    saving training callbacks gradcheck gradcases inspection models boltzmann data
+    saving threads training callbacks gradcheck gradcases inspection models boltzmann data
     plots pages lesson doctor cli __main__
 """.split()
 WITHOUT_NUMPY = "layers losses optimizers numerics metrics training schedules".split()

@@ -34,6 +34,7 @@ class Layer:
     """
 
     remembers = "nothing"  # what the cache holds, in words, for summary()
+    needs_whole_batch = False  # True where samples of a training batch depend on one another
     needs_build = False  # True for a subclass with a build, unless it says that it can do without
 
     def __init__(self, name=None):

@@ -76,6 +76,8 @@ class BatchNormalization(_Normalization):
         scale      learn gamma
     """
 
+    needs_whole_batch = True  # mean and variance are those of all samples
+
     def __init__(self, momentum=0.99, epsilon=1e-3, center=True, scale=True, name=None):
         super().__init__(epsilon, center, scale, name)
         self.momentum = real("BatchNormalization", "momentum", momentum, at_least=0, at_most=1)

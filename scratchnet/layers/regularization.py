@@ -19,6 +19,7 @@ class Dropout(Layer):
     """
 
     remembers = "the mask"
+    needs_whole_batch = True  # random numbers come in the order of the samples
 
     def __init__(self, rate, name=None):
         super().__init__(name)
@@ -41,6 +42,8 @@ class Dropout(Layer):
 
 class GaussianNoise(Layer):
     """Training: y = x + e with e ~ N(0, stddev^2). Inference: y = x. backward: dx = dy."""
+
+    needs_whole_batch = True  # random numbers come in the order of the samples
 
     def __init__(self, stddev, name=None):
         super().__init__(name)
@@ -80,6 +83,7 @@ class ActivityRegularization(Layer):
         if reduction not in ("mean", "sum"):
             raise unknown_name("reduction", reduction, ["mean", "sum"])
         self.reduction = reduction
+        self.needs_whole_batch = reduction == "sum"
 
     def _n(self, x):
         return len(x) if self.reduction == "mean" else 1
