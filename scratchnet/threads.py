@@ -1,7 +1,7 @@
 """Threads: a batch cut into shards, each of which goes through the model on a thread of its own.
 
 Layers are pure, so two threads may use one model at once; and the gradient of a batch is the mean
-of the gradients of its shards, weighted by their sizes. A shard always holds SHARD samples, however
+of the gradients of its shards, weighted by their sizes. A shard always holds SHARD pixels, however
 many threads there are, and the sum is taken in the order of the shards: a seed gives the same bits
 on one thread and on eight. NumPy lets go of Python's lock while it computes.
 
@@ -13,6 +13,7 @@ threads for them.
 import concurrent.futures
 import contextvars
 import functools
+import math
 import os
 
 from threadpoolctl import ThreadpoolController
@@ -22,7 +23,7 @@ from scratchnet.errors import whole
 from scratchnet.layers.convolution import Conv2D, Conv2DTranspose
 from scratchnet.losses import Loss
 
-SHARD = 32  # samples
+SHARD = 32 * 28 * 28  # pixels of the images in a shard: 32 of MNIST's
 
 
 def pays(model, x):
@@ -38,11 +39,12 @@ def shards(model, loss, x):
     statistics, random numbers drawn in the order of the samples, sums over the batch.
     """
     one = [slice(0, len(x))]
-    if len(x) <= SHARD or not isinstance(loss, Loss) or not pays(model, x):
+    size = max(1, SHARD // math.prod(x.shape[1:3]))
+    if len(x) <= size or not isinstance(loss, Loss) or not pays(model, x):
         return one
     if any(layer.needs_whole_batch or layer.state for layer in model.layers_within().values()):
         return one
-    return [slice(i, min(i + SHARD, len(x))) for i in range(0, len(x), SHARD)]
+    return [slice(i, min(i + size, len(x))) for i in range(0, len(x), size)]
 
 
 def on_threads(f, parts, threads=None):

@@ -65,8 +65,12 @@ class MaxPooling2D(Pooling2D):
     def backward(self, dy, cache):
         x, y = cache
         dx = self.windows.frame(len(x), x.shape[-1], like=x)
+        overlap = any(s < k for s, k in zip(self.strides, self.pool_size, strict=True))
         for s, chosen in self._winners(x, y):
-            dx[s] += dy * chosen  # windows may overlap, and pulls on one pixel add up
+            if overlap:
+                dx[s] += dy * chosen  # pulls on one pixel add up
+            else:
+                xp_of(dy).multiply(dy, chosen, out=dx[s])
         return self.windows.crop(dx), {}
 
     def indices(self, x, y):
@@ -82,11 +86,11 @@ class MaxPooling2D(Pooling2D):
 
     def _winners(self, x, y):
         """(pixels that entry a, b of the windows meets, where it is the first maximum)."""
-        padded, free = self.windows.pad(x, value=-float("inf")), True
+        padded, free = self.windows.pad(x, value=-float("inf")), None
         for s in self.windows.slices:
-            chosen = (padded[s] == y) & free  # (N, OH, OW, C)
-            free = ~chosen & free
-            yield s, chosen
+            equal = padded[s] == y  # (N, OH, OW, C)
+            yield s, equal if free is None else equal & free
+            free = ~equal if free is None else free & ~equal
 
 
 class AveragePooling2D(Pooling2D):

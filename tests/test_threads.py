@@ -1,0 +1,169 @@
+"""Threads: a batch in shards is the batch, whatever the number of threads."""
+
+import numpy as np
+import pytest
+from cases import CASES, bits, built, example, over, read_only
+
+from scratchnet.layers import (
+    ActivityRegularization,
+    BatchNormalization,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    MaxPooling2D,
+    ReLU,
+    Sequential,
+    UpSampling2D,
+)
+from scratchnet.losses import MeanSquaredError
+from scratchnet.optimizers import SGD, Adam
+from scratchnet.threads import on_threads, shards, weighted_mean
+from scratchnet.training import evaluate, fit, predict, train_step
+
+IMAGE = (28, 28, 1)
+X = np.random.default_rng(5).random((70, *IMAGE), dtype=np.float32)  # shards of 32, 32 and 6
+HALVES = (slice(0, 3), slice(3, 6))
+LOSS = MeanSquaredError()
+
+
+def autoencoder(*between):
+    layers = [Conv2D(3, 3, padding="same"), ReLU(), MaxPooling2D(), *between]
+    layers += [UpSampling2D(), Conv2DTranspose(1, 3, padding="same")]
+    return built(Sequential(layers), IMAGE)
+
+
+def trained(threads, steps=3):
+    model, optimizer = autoencoder(), Adam()
+    seen = [train_step(model, LOSS, optimizer, X, X, threads) for _ in range(steps)]
+    return bits([model.parameters, *seen])
+
+
+# ------------------------------------------------------------------------------- the same numbers
+
+
+def test_one_thread_and_many_give_the_same_bits():
+    assert trained(1) == trained(2) == trained(5)
+
+
+def test_a_whole_fit_gives_the_same_bits_on_any_number_of_threads():
+    def run(threads):
+        model = autoencoder()
+        settings = dict(loss=LOSS, optimizer=Adam(), epochs=2, batch_size=50, validation=(X, X))
+        history = fit(model, X, X, **settings, threads=threads, verbose=False)
+        del history["seconds"]
+        return bits(model.parameters), history
+
+    assert run(1) == run(3)
+
+
+def test_the_shards_of_a_batch_pull_as_the_whole_batch_does():
+    model = autoencoder()
+    y, cache = model.forward(X, train=True)
+    value, loss_cache = LOSS.forward(y, X)
+    whole = model.flatten(model.weight_gradients(LOSS.backward(loss_cache), cache))
+    before = model.parameters.copy()
+    seen, penalty, prediction = train_step(model, LOSS, SGD(1.0), X, X, threads=2)
+    # float32 sums in another order; the step is read off the parameters, so it rounds once more
+    np.testing.assert_allclose(before - model.parameters, whole, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose([seen, penalty], [value, 0], rtol=1e-6)
+    np.testing.assert_allclose(prediction, y, rtol=1e-5, atol=1e-6)
+
+
+def test_evaluation_and_prediction_do_not_depend_on_threads():
+    model = autoencoder()
+
+    def look(threads):
+        y = predict(model, X, batch_size=20, threads=threads)
+        return bits(y), evaluate(model, LOSS, X, X, batch_size=20, threads=threads)
+
+    assert look(1) == look(3)
+
+
+def may_be_cut(case):
+    return not any(part.needs_whole_batch for part in case.make().layers_within().values())
+
+
+@over({name: case for name, case in CASES.items() if may_be_cut(case)})
+def test_two_halves_of_a_batch_give_the_gradients_of_the_whole(case):
+    layer, x, dy = example(case, n=6, dtype="float64")
+    if case.holds(ActivityRegularization):
+        dy = read_only(dy * 0)  # its own pull is a mean over the batch, dy's is a sum
+    _, cache = layer.forward(x, train=True)
+    dx, grads = layer.backward(dy, cache)
+    halves = [layer.backward(dy[s], layer.forward(x[s], train=True)[1]) for s in HALVES]
+    scale = 0.5 if case.holds(ActivityRegularization) else 1.0
+    np.testing.assert_allclose(np.concatenate([h[0] for h in halves]) * scale, dx, atol=1e-12)
+    for name, gradient in grads.items():
+        np.testing.assert_allclose(sum(h[1][name] for h in halves), gradient, atol=1e-12)
+
+
+# ---------------------------------------------------------------------------------- what is cut
+
+
+def test_a_batch_is_cut_into_shards_of_equal_size_and_a_rest():
+    assert shards(autoencoder(), LOSS, X) == [slice(0, 32), slice(32, 64), slice(64, 70)]
+
+
+def test_large_images_make_small_shards():
+    model = built(Sequential([Conv2D(2, 3)]), (56, 56, 1))
+    x = np.zeros((20, 56, 56, 1), "float32")
+    assert shards(model, LOSS, x) == [slice(0, 8), slice(8, 16), slice(16, 20)]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        BatchNormalization(),
+        Dropout(0.5),
+        GaussianNoise(0.1),
+        ActivityRegularization(0.1, reduction="sum"),
+    ],
+    ids=repr,
+)
+def test_a_layer_that_needs_its_whole_batch_gets_it(layer):
+    assert shards(autoencoder(layer), LOSS, X) == [slice(0, 70)]
+
+
+def test_an_average_price_on_activity_may_be_cut():
+    assert len(shards(autoencoder(ActivityRegularization(0.1)), LOSS, X)) == 3
+
+
+def test_a_model_without_convolutions_stays_whole():
+    model = built(Sequential([Flatten(), Dense(3)]), IMAGE)
+    assert shards(model, LOSS, X) == [slice(0, 70)]
+
+
+def test_a_loss_that_is_not_ours_gets_the_whole_batch():
+    class Sum:  # it may add up over the batch
+        pass
+
+    assert shards(autoencoder(), Sum(), X) == [slice(0, 70)]
+
+
+# -------------------------------------------------------------------------------------- running
+
+
+def test_an_error_on_a_thread_reaches_the_caller():
+    def fails(part):
+        raise KeyError(part)
+
+    with pytest.raises(KeyError, match="2"):
+        on_threads(fails, [2, 3], threads=2)
+
+
+def test_numpys_error_state_holds_on_the_threads_too():
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        on_threads(lambda part: 1 / np.zeros(part), [1, 2], threads=2)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True])
+def test_a_senseless_number_of_threads_gets_a_sentence(threads):
+    with pytest.raises(ValueError, match="expects threads >= 1; got"):
+        on_threads(len, [X, X], threads)
+
+
+def test_a_mean_weighs_its_parts_by_their_sizes():
+    assert weighted_mean([1.0, 4.0], [slice(0, 2), slice(2, 3)]) == pytest.approx(2.0)
