@@ -16,6 +16,8 @@ import itertools
 
 import numpy as np
 
+from benchmarks.images import FACES, TRANSPOSED, convolutional
+
 
 class Perceptron:
     """Dense layers of these sizes, ending as the loss wants it.
@@ -104,6 +106,10 @@ MODELS = {  # the number behind each is its lesson
         (784, 64, 8, 64, 784), 64, "mean squared error", ["relu", "linear", "relu"]
     ),  # 07
     "tanh": Perceptron((784, 144, 72, 48, 72, 144, 784), 300, "mean squared error", TANH),  # 08
+    "convolutions": convolutional(32, 16),  # 09
+    "fewer": convolutional(16, 8),  # 09
+    "transposed": TRANSPOSED,  # 10
+    "faces": FACES,  # 12
 }
 
 # A step costs the same at any learning rate. This one leaves the weights where they are, for

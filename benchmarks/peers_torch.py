@@ -25,7 +25,10 @@ def adam(model, **options):
 
     module, loss = model.torch()
     optimizer = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE, **options)
-    x, target = (torch.from_numpy(a) for a in model.batch())
+    x, target = (
+        torch.from_numpy(a).movedim(-1, 1) if a.ndim == 4 else torch.from_numpy(a)  # a view
+        for a in model.batch()
+    )
 
     def step():
         optimizer.zero_grad()

@@ -1,0 +1,157 @@
+"""The convolutional models that are timed, with the same methods as those in models.py.
+
+A model is written once, as a list of parts, and each framework has a table that makes its layers:
+
+    ("conv", F, K, stride, padding)         ("transpose", F, K, stride, padding), padding in pixels
+    "pool" and "up" by 2                    "relu", "tanh", "sigmoid"
+"""
+
+import numpy as np
+
+
+class Images:
+    """A model for images (H, W, C) that ends as its loss wants it; the target is x."""
+
+    def __init__(self, title, shape, samples, loss, parts):
+        self.shape, self.samples, self.loss, self.parts = shape, samples, loss, parts
+        self.title = f"{title}, {loss}, batch {samples}"
+
+    def batch(self):
+        x = np.random.default_rng(0).random((self.samples, *self.shape), dtype=np.float32)
+        return x, x
+
+    def walk(self):
+        """(part, height, width, channels) before each part, for square steps."""
+        h, w, c = self.shape
+        for part in self.parts:
+            yield part, h, w, c
+            match part:
+                case "pool":
+                    h, w = h // 2, w // 2
+                case "up":
+                    h, w = 2 * h, 2 * w
+                case ("conv", c, k, s, p):
+                    h, w = (h + 2 * p - k) // s + 1, (w + 2 * p - k) // s + 1
+                case ("transpose", c, k, s, p):
+                    h, w = (h - 1) * s + k - 2 * p, (w - 1) * s + k - 2 * p
+
+    def products(self):
+        """(windows, K*K*C, F): a transposed convolution has as many windows as its x has pixels."""
+        found = []
+        for part, h, w, c in self.walk():
+            if part[0] == "conv":
+                _, f, k, s, p = part
+                places = ((h + 2 * p - k) // s + 1) * ((w + 2 * p - k) // s + 1)
+                found.append((self.samples * places, k * k * c, f))
+            if part[0] == "transpose":
+                found.append((self.samples * h * w, c, part[2] ** 2 * part[1]))
+        return found
+
+    def _stack(self, table):
+        """table[kind](channels, *numbers) for each part."""
+        stack = []
+        for part, _, _, c in self.walk():
+            kind, *numbers = (part,) if isinstance(part, str) else part
+            stack.append(table[kind](c, *numbers))
+        return stack
+
+    def scratchnet(self):
+        from scratchnet import layers, losses
+
+        table = {
+            "conv": lambda c, f, k, s, p: layers.Conv2D(f, k, s, p),
+            "transpose": lambda c, f, k, s, p: layers.Conv2DTranspose(f, k, s, p),
+            "pool": lambda c: layers.MaxPooling2D(),
+            "up": lambda c: layers.UpSampling2D(),
+            "relu": lambda c: layers.ReLU(),
+            "tanh": lambda c: layers.Tanh(),
+            "sigmoid": lambda c: layers.Sigmoid(),
+        }
+        model = layers.Sequential(self._stack(table))
+        model.build(self.shape, 0)
+        loss = {
+            "binary cross entropy": losses.BinaryCrossEntropy,
+            "mean squared error": losses.MeanSquaredError,
+        }
+        return model, loss[self.loss]()
+
+    def torch(self):
+        import torch
+        from torch import nn
+
+        table = {
+            "conv": nn.Conv2d,
+            "transpose": nn.ConvTranspose2d,
+            "pool": lambda c: nn.MaxPool2d(2),
+            "up": lambda c: nn.Upsample(scale_factor=2),
+            "relu": lambda c: nn.ReLU(),
+            "tanh": lambda c: nn.Tanh(),
+            "sigmoid": lambda c: nn.Sigmoid(),
+        }
+        loss = {"binary cross entropy": nn.BCELoss, "mean squared error": nn.MSELoss}
+        module = nn.Sequential(*self._stack(table))
+        # channels last is PyTorch's faster layout on a CPU, and ours
+        return module.to(memory_format=torch.channels_last), loss[self.loss]()
+
+    def keras(self):
+        from keras import Input, Sequential, layers, losses
+
+        def framed(p, layer):
+            return [layers.ZeroPadding2D(p), layer] if p else [layer]
+
+        def cut(p, layer):
+            return [layer, layers.Cropping2D(p)] if p else [layer]
+
+        table = {
+            "conv": lambda c, f, k, s, p: framed(p, layers.Conv2D(f, k, s)),
+            "transpose": lambda c, f, k, s, p: cut(p, layers.Conv2DTranspose(f, k, s)),
+            "pool": lambda c: [layers.MaxPooling2D()],
+            "up": lambda c: [layers.UpSampling2D()],
+            "relu": lambda c: [layers.ReLU()],
+            "tanh": lambda c: [layers.Activation("tanh")],
+            "sigmoid": lambda c: [layers.Activation("sigmoid")],
+        }
+        loss = {
+            "binary cross entropy": losses.BinaryCrossentropy,
+            "mean squared error": losses.MeanSquaredError,
+        }
+        stack = [layer for made in self._stack(table) for layer in made]
+        return Sequential([Input(self.shape), *stack]), loss[self.loss]()
+
+
+def conv(f):
+    """3x3, stride 1, the size kept."""
+    return ("conv", f, 3, 1, 1)
+
+
+def transpose(f):
+    """The transpose of that."""
+    return ("transpose", f, 3, 1, 1)
+
+
+def convolutional(wide, narrow):
+    """Rows B1 and B2: two poolings down, two enlargements up."""
+    down = [conv(wide), "relu", "pool", conv(narrow), "relu", "pool"]
+    up = [conv(narrow), "relu", "up", conv(wide), "relu", "up", conv(1), "sigmoid"]
+    return Images(
+        f"convolutions {wide}-{narrow}", (28, 28, 1), 128, "binary cross entropy", down + up
+    )
+
+
+TRANSPOSED = Images(
+    "transposed convolutions 32-64-128",
+    (28, 28, 1),
+    128,
+    "binary cross entropy",
+    [conv(32), "relu", "pool", conv(64), "relu", "pool", conv(128), "relu"]
+    + [transpose(64), "relu", "up", transpose(32), "relu", "up", transpose(1), "sigmoid"],
+)
+FACES = Images(
+    "faces, stride 2, 12-24-48",
+    (64, 64, 3),
+    32,
+    "mean squared error",
+    [part for f in (12, 24, 48) for part in (("conv", f, 4, 2, 1), "relu")]
+    + [part for f in (24, 12) for part in (("transpose", f, 4, 2, 1), "relu")]
+    + [("transpose", 3, 4, 2, 1), "tanh"],
+)
