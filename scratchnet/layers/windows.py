@@ -13,7 +13,8 @@ product with the patches:
 Patches are KH*KW times as large as the image, and moving them costs more than multiplying them. So
 the batch goes through in chunks that stay in the cache; and where F < C and the stride is 1 each of
 the three is computed as the other one, over the windows on the side with fewer channels: a
-convolution is a transposed convolution with its kernel turned by 180 degrees.
+convolution is a transposed convolution with its kernel turned by 180 degrees. Larger strides are
+brought to stride 1 first, see folding.py.
 
 N batch, H, W and OH, OW height and width of input and output, C channels in, F filters out.
 """
@@ -23,6 +24,7 @@ import functools
 import itertools
 
 from scratchnet.backend import on_host, xp_of
+from scratchnet.layers.folding import fold, fold_kernel, unfold, unfold_kernel
 
 CHUNK = 1 << 20  # bytes of patches made at a time: they stay in a core's cache until multiplied
 FEW = 4  # so few channels lie scattered in a row of patches: then the matrix is filled by columns
@@ -74,6 +76,21 @@ class Windows:
         if self.strides != (1, 1) or min(map(min, turned)) < 0:
             return None
         return Windows(self.output, self.kernel, self.strides, self.dilation, turned)
+
+    @functools.cached_property
+    def folded(self):
+        """The windows of stride 1 on the folded image, if the stride is larger (else None)."""
+        fits = all(k >= s for k, s in zip(self.kernel, self.strides, strict=True))
+        if self.strides == (1, 1) or self.dilation != (1, 1) or not fits:
+            return None
+        kernel = tuple(-(-k // s) for k, s in zip(self.kernel, self.strides, strict=True))
+        size = tuple(n + k - 1 for n, k in zip(self.output, kernel, strict=True))
+        return Windows(size, kernel, (1, 1), (1, 1), ((0, 0), (0, 0)))
+
+    @property
+    def start(self):
+        """(top, left): where the image begins in its frame."""
+        return self.padding[0][0], self.padding[1][0]
 
     def pad(self, x, value=0):
         """x (N, H, W, C) inside a frame of this value."""
@@ -145,6 +162,9 @@ def chunks(n, g, channels, like):
 
 def gather(x, W, g):
     """y (N, OH, OW, F) = patches(x) W, for W (KH, KW, C, F)."""
+    if g.folded:
+        folded = fold(x, g.folded.size, g.strides, g.start)
+        return gather(folded, fold_kernel(W, g.folded.kernel, g.strides), g.folded)
     c, f = W.shape[2:]
     if f < c and g.mirrored:
         return _scatter(x, turned(W), g.mirrored)
@@ -153,6 +173,9 @@ def gather(x, W, g):
 
 def scatter(dy, W, g):
     """dx (N, H, W, C) = add_patches(dy W^T): the adjoint of `gather`."""
+    if g.folded:
+        folded = scatter(dy, fold_kernel(W, g.folded.kernel, g.strides), g.folded)
+        return unfold(folded, g.size, g.strides, g.start)
     c, f = W.shape[2:]
     if f < c and g.mirrored:
         return _gather(dy, turned(W), g.mirrored)
@@ -166,6 +189,9 @@ def turned(W):
 
 def kernel_gradient(x, dy, g):
     """dW (KH, KW, C, F) = patches(x)^T dy."""
+    if g.folded:
+        folded = fold(x, g.folded.size, g.strides, g.start)
+        return unfold_kernel(kernel_gradient(folded, dy, g.folded), g.kernel, g.strides)
     c, f = x.shape[-1], dy.shape[-1]
     if f < c and g.mirrored:
         return turned(_kernel_gradient(dy, x, g.mirrored))
