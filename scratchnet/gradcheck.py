@@ -107,7 +107,8 @@ def gradcheck(
     gradcheck(model, x, target, loss=loss)         a model and the loss it is trained with
 
     Parameters
-        x         a batch that the layer takes, of any precision; the check copies it to float64
+        x         a batch that the layer takes, of any precision; the check copies it to float64.
+                  A tuple, if that is what the layer takes: its integer arrays are held fixed
         train     check the training mode (noise and masks are drawn alike each time) or inference
         samples   check at most this many random entries of each array; None: every entry
         eps       the step; 1e-6, for a loss or a model with its loss 1e-5
@@ -123,11 +124,8 @@ def gradcheck(
     """
     if eps is None:
         eps = EPS_OF_A_LOSS if loss is not None or isinstance(subject, Loss) else EPS
-    x = np.array(to_numpy(x), dtype=np.float64)
-    if target is not None:
-        target = to_numpy(target)
-        if target.dtype.kind == "f":  # class indices stay
-            target = np.array(target, dtype=np.float64)
+    x = _float64(x) if isinstance(x, tuple) else np.array(to_numpy(x), dtype=np.float64)
+    target = None if target is None else _float64(target)
     # not default_rng(seed): an x drawn from that would EQUAL the upstream gradient, and a missing
     # transpose hides behind the symmetry of x^T x
     host = RNG(seed).fork(1).host
@@ -143,7 +141,7 @@ def gradcheck(
                 "from self.rng, and store nothing on the layer"
             )
         upstream = [host.standard_normal(part.shape) if part.ndim else np.ones(()) for part in y]
-        grads = backward(upstream[0])
+        grads = backward(upstream)
         probes = {
             name: _differences(lambda: f()[0], array, upstream, eps, samples, host)
             for name, array in arrays.items()
@@ -161,11 +159,30 @@ def gradcheck(
     return Report(f"{name}{whole}{mode}, float64, eps {eps:g}", rows, tolerance)
 
 
+def _float64(x):
+    """A copy in float64 of an array, or of each in a tuple; integers (class indices) stay."""
+    if isinstance(x, tuple):
+        return tuple(_float64(part) for part in x)
+    x = to_numpy(x)
+    return np.array(x, dtype=np.float64) if x.dtype.kind == "f" else x
+
+
+def _parts(x):
+    return x if isinstance(x, tuple) else (x,)
+
+
+def _moves(part):
+    return np.asarray(part).dtype.kind == "f"  # integers have no gradient
+
+
 def _layer(layer, x, target, loss, train, seed):
-    """f() -> ([y, penalty], backward) and the arrays to move, for a layer or model."""
+    """f() -> ([y, penalty], backward) and the arrays to move, for a layer or model.
+
+    Of a layer that returns a tuple, each floating array of it stands where y stands here.
+    """
     if layer.input_shape is None:
         layer = copy.deepcopy(layer)
-        layer.build(x.shape[1:], RNG(seed))
+        layer.build(_parts(x)[0].shape[1:], RNG(seed))
     layer = layer.mapped(to_numpy).astype("float64")
 
     def f():
@@ -173,18 +190,26 @@ def _layer(layer, x, target, loss, train, seed):
         y, cache = layer.forward(x, train)
         penalty = np.asarray(layer.penalty(cache), dtype=np.float64)
         if loss is None:
-            return [np.array(y), penalty], lambda dy: _gradients(layer, dy, cache)  # y may be x
+            outputs = [np.array(part) for part in _parts(y) if _moves(part)]  # y may be x
+
+            def backward(upstream):
+                given = iter(upstream)
+                dy = tuple(next(given) if _moves(part) else None for part in _parts(y))
+                return gradients(dy if isinstance(y, tuple) else dy[0], cache)
+
+            return [*outputs, penalty], backward
         value, loss_cache = loss.forward(y, target)
-        return [np.asarray(value), penalty], lambda _: _gradients(
-            layer, loss.backward(loss_cache), cache
-        )
+        return [np.asarray(value), penalty], lambda _: gradients(loss.backward(loss_cache), cache)
 
-    return f, {"x": x, **layer.named_parameters()}
+    def gradients(dy, cache):
+        dx, grads = layer.backward(dy, cache)
+        pulls = zip(names, _parts(dx), strict=False)  # what is fixed may be left out at the end
+        return {name: pull for name, pull in pulls if name in inputs} | grads
 
-
-def _gradients(layer, dy, cache):
-    dx, grads = layer.backward(dy, cache)
-    return {"x": dx, **grads}
+    names = getattr(layer, "input_names", ("x",))  # then x[1], x[2], ...
+    names = [names[i] if i < len(names) else f"x[{i}]" for i in range(len(_parts(x)))]
+    inputs = {name: part for name, part in zip(names, _parts(x), strict=True) if _moves(part)}
+    return f, inputs | layer.named_parameters()
 
 
 def _loss(loss, x, target):

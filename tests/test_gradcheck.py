@@ -28,7 +28,9 @@ NOT_CHECKED = {"Layer", "Loss", "ShapeError"}  # two base classes and an error
 def case_id(case):
     options = ",".join(f"{k}={getattr(v, '__name__', v)}" for k, v in case.options.items())
     mode = "train" if case.train else "inference"
-    return f"{case.name}({options})-{case.arguments[0].shape}-{mode}"
+    x = case.arguments[0]
+    shapes = [part.shape for part in x] if isinstance(x, tuple) else x.shape
+    return f"{case.name}({options})-{shapes}-{mode}"
 
 
 @pytest.mark.parametrize("case", all_cases(), ids=case_id)

@@ -88,6 +88,25 @@ class Layer:
         """(layer, its cache) for each use of each layer that this one is made of."""
         return ()
 
+    def check_input(self, x):
+        """Say what is wrong with x; a layer that also takes a tuple of arrays writes its own."""
+        if not hasattr(x, "dtype"):
+            raise TypeError(f"{self.title} expects an array; got {type(x).__name__}")
+        if x.dtype.kind != "f" or ((self.own or self.state) and x.dtype != self.dtype):
+            expected = self.dtype or "float32"
+            scaled = " / 255" if x.dtype == "uint8" else ""  # an image straight from its file
+            raise TypeError(
+                f"{self.title} expects {expected}; got {x.dtype}: "
+                f"use x.astype('{expected}'){scaled}"
+            )
+        if self.input_shape is not None:
+            check_shape(self, x)
+        elif self.needs_build:
+            raise ShapeError(
+                f"{self.title} is not built yet: call build(input_shape, seed) first, "
+                "on the whole model if it is part of one"
+            )
+
     # ----------------------------------------------------------------------------- parameters
 
     def add(self, name, value):
