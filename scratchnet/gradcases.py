@@ -49,7 +49,35 @@ PADDING, AT_EDGES = ["valid", "same", ((1, 0), (0, 2))], ((1, 0), (0, 1))
 YES_NO = [True, False]
 NORMALIZED = dict(epsilon=[1e-3, 0.1], center=YES_NO, scale=YES_NO)
 
-LAYERS = {  # name: (combinations of options, input shapes without the batch axis)
+
+def _sequence(t, *states, absent=()):
+    """Makes n sequences (n, t, 3), some steps all zero, and states to start from."""
+
+    def make(rng, n, units, **_):
+        x = rng.standard_normal((n, t, 3))
+        x[:, list(absent)] = 0
+        x[0, -1] = 1  # not all sequences end where the others do
+        start = tuple(rng.standard_normal((n, units)) for _ in states)
+        return (x, *start) if states else x
+
+    return make
+
+
+def _recurrent(*states, **options):
+    """All that is returned, each option once, over sequences with and without states and gaps."""
+    returned = grid(units=[2], return_sequences=YES_NO, return_state=YES_NO)
+    whole = dict(units=2, return_sequences=True, mask_value=0.0)
+    drawn = dict(kernel_initializer="orthogonal", recurrent_initializer="glorot_uniform")
+    combinations = [
+        *returned,
+        whole | dict(units=3, go_backwards=True, return_state=True) | drawn,
+        *(whole | {name: value} for name, values in options.items() for value in values),
+    ]
+    gaps = _sequence(7, *states, absent=(0, 3, 6))
+    return combinations, [(1, 3), _sequence(2, *states), (7, 3), gaps]
+
+
+LAYERS = {  # name: (combinations of options, input shapes without the batch axis or makers of x)
     "ActivityRegularization": (
         grid(l1=[0.0, 0.3], l2=[0.0, 0.7], reduction=["mean", "sum"]),
         [VECTOR, IMAGE],
@@ -88,8 +116,14 @@ LAYERS = {  # name: (combinations of options, input shapes without the batch axi
     "ELU": (grid(alpha=[1.0, 0.4]), [VECTOR, IMAGE]),
     "Flatten": (grid(), [VECTOR, IMAGE]),
     "GELU": (grid(approximate=YES_NO), [VECTOR, IMAGE]),
+    "GRU": _recurrent("h", use_bias=[False], activation=["relu"], recurrent_activation=["tanh"]),
     "GaussianNoise": (grid(stddev=[0.0, 0.5]), [VECTOR, IMAGE]),
     "GlobalAveragePooling2D": (grid(), [ODD, GRAY]),
+    "LSTM": _recurrent(
+        *("h", "c"),
+        **dict(use_bias=[False], unit_forget_bias=[False]),
+        **dict(activation=["relu"], recurrent_activation=["tanh"]),
+    ),
     "LayerNormalization": (grid(**NORMALIZED), [VECTOR, IMAGE]),
     "LeakyReLU": (grid(negative_slope=[0.3, 0.0, 2.0]), [VECTOR, IMAGE]),
     "MaxPooling2D": (
@@ -97,9 +131,11 @@ LAYERS = {  # name: (combinations of options, input shapes without the batch axi
         [ODD, GRAY],
     ),
     "ReLU": (grid(), [VECTOR, IMAGE]),
+    "RepeatVector": (grid(n=[1, 3]), [VECTOR]),
     "Reshape": (grid(target_shape=[(4, 6), (-1, 2, 3), (24,)]), [IMAGE]),
     "Sequential": (grid(layers=[_stack, lambda: (layers.Dense(3), layers.Softmax())]), [VECTOR]),
     "Sigmoid": (grid(), [VECTOR, IMAGE]),
+    "SimpleRNN": _recurrent("h", use_bias=[False], activation=["relu", "sigmoid", "linear"]),
     "Softmax": (grid(axis=[-1, 1]), [VECTOR, IMAGE]),
     "Softplus": (grid(), [VECTOR, IMAGE]),
     "Tanh": (grid(), [VECTOR, IMAGE]),
@@ -109,6 +145,7 @@ LAYERS = {  # name: (combinations of options, input shapes without the batch axi
     ),
     "UpSampling2D": (grid(size=[2, (1, 3)], interpolation=["nearest", "bilinear"]), [ODD, GRAY]),
     "ZeroPadding2D": (grid(padding=[1, (1, 0), ((0, 1), (2, 0))]), [ODD, GRAY]),
+    "TimeDistributed": (grid(layer=[lambda: layers.Dense(2), layers.Tanh]), [(2, 5), (1, 3)]),
 }
 
 
@@ -118,14 +155,17 @@ def layer_cases():
         for options, shape, n, train in itertools.product(
             combinations, shapes, (4, 1), (True, False)
         ):
-            x = np.random.default_rng(len(shape) + n).standard_normal((n, *shape))
+            if callable(shape):
+                x = shape(np.random.default_rng(n), n, **options)
+            else:
+                x = np.random.default_rng(len(shape) + n).standard_normal((n, *shape))
             yield Case(name, options, _maker(getattr(layers, name), options), (x,), train)
 
 
 def _maker(kind, options):
     def make():
-        made = options | ({"layers": options["layers"]()} if "layers" in options else {})
-        return kind(**made)
+        inside = {name: options[name]() for name in ("layer", "layers") if name in options}
+        return kind(**options | inside)
 
     return make
 

@@ -237,7 +237,7 @@ def _differences(f, array, upstream, eps, samples, rng):
     indices = np.arange(array.size)
     if samples is not None and samples < array.size:
         indices = np.sort(rng.choice(array.size, samples, replace=False))
-    flat = array.reshape(-1)  # a view: writing here moves what f reads
+    flat = array.flat  # writing here moves what f reads, however the array lies in memory
     y0 = f()
     numeric, kinks = np.zeros(len(indices)), np.zeros(len(indices), dtype=bool)
     for k, i in enumerate(indices):

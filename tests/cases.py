@@ -11,6 +11,8 @@ from scratchnet.backend import float64
 from scratchnet.layers import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
     ActivityRegularization,
     BatchNormalization,
     Dense,
@@ -21,12 +23,15 @@ from scratchnet.layers import (
     LayerNormalization,
     LeakyReLU,
     ReLU,
+    RepeatVector,
     Reshape,
     Sequential,
     Sigmoid,
+    SimpleRNN,
     Softmax,
     Softplus,
     Tanh,
+    TimeDistributed,
 )
 from scratchnet.layers.parameters import Parameter
 
@@ -58,20 +63,34 @@ CASES = {
     "Flatten": Case(Flatten),
     "GELU": Case(GELU),
     "GELU approximate": Case(lambda: GELU(approximate=True)),
+    "GRU": Case(lambda: GRU(3), (2, 4)),
+    "GRU of every step": Case(lambda: GRU(4, return_sequences=True), (3, 4)),
     "GaussianNoise": Case(lambda: GaussianNoise(0.3)),
+    "LSTM": Case(lambda: LSTM(3), (2, 4)),
+    "LSTM of every step": Case(lambda: LSTM(4, "relu", return_sequences=True), (3, 4)),
+    "LSTM with absent steps": Case(
+        lambda: LSTM(2, return_sequences=True, go_backwards=True, mask_value=0.0), (3, 4)
+    ),
     "LayerNormalization": Case(LayerNormalization),
     "LayerNormalization bare": Case(lambda: LayerNormalization(center=False, scale=False)),
     "LeakyReLU": Case(lambda: LeakyReLU(0.2)),
     "ReLU": Case(ReLU),
+    "RepeatVector": Case(lambda: RepeatVector(3), (4,)),
     "Reshape": Case(lambda: Reshape((-1, 3))),
     "Sequential": Case(lambda: Sequential([Dense(4), Tanh(), Sequential([Dense(3)])]), (4,)),
     "Sequential of nothing": Case(lambda: Sequential([])),
     "Sequential with statistics": Case(lambda: Sequential([BatchNormalization(), Flatten()])),
     "Sigmoid": Case(Sigmoid),
+    "SimpleRNN": Case(lambda: SimpleRNN(3), (2, 4)),
+    "SimpleRNN of every step": Case(
+        lambda: SimpleRNN(4, use_bias=False, return_sequences=True), (3, 4)
+    ),
     "Softmax": Case(Softmax),
     "Softmax over rows": Case(lambda: Softmax(axis=1)),
     "Softplus": Case(Softplus),
     "Tanh": Case(Tanh),
+    "TimeDistributed": Case(lambda: TimeDistributed(Dense(3)), (2, 4)),
+    "TimeDistributed model": Case(lambda: TimeDistributed(Sequential([Dense(4)])), (2, 4)),
 }
 
 

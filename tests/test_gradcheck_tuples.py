@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scratchnet.gradcheck import gradcheck
-from scratchnet.layers import Layer
+from scratchnet.layers import Dense, Layer
 
 A, B = np.random.default_rng(0).standard_normal((2, 4, 3))
 ORDER = np.array([2, 0, 3, 1])
@@ -54,3 +54,8 @@ def test_an_input_without_a_name_is_called_by_its_place():
         input_names = ("x",)
 
     assert [row.name for row in gradcheck(Nameless(), (A, B, ORDER)).rows] == ["x", "x[1]"]
+
+
+def test_a_parameter_that_lies_by_columns_in_memory_is_moved_too():
+    """`orthogonal` draws such arrays where there are more columns than rows."""
+    assert gradcheck(Dense(5, kernel_initializer="orthogonal"), A).ok

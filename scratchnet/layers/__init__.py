@@ -13,10 +13,14 @@ from scratchnet.layers.activations import (
 from scratchnet.layers.base import Layer
 from scratchnet.layers.convolution import Conv2D, Conv2DTranspose
 from scratchnet.layers.dense import Dense
+from scratchnet.layers.gru import GRU
+from scratchnet.layers.lstm import LSTM
 from scratchnet.layers.normalization import BatchNormalization, LayerNormalization
 from scratchnet.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
+from scratchnet.layers.recurrent import SimpleRNN
 from scratchnet.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
 from scratchnet.layers.reshaping import Flatten, Reshape
+from scratchnet.layers.sequences import RepeatVector, TimeDistributed
 from scratchnet.layers.sequential import Sequential
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.layers.unpooling import MaxUnpooling2D, UnpoolingBlock
@@ -34,21 +38,26 @@ __all__ = [
     "ELU",
     "Flatten",
     "GELU",
+    "GRU",
     "GaussianNoise",
     "GlobalAveragePooling2D",
+    "LSTM",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "MaxPooling2D",
     "MaxUnpooling2D",
     "ReLU",
+    "RepeatVector",
     "Reshape",
     "Sequential",
     "ShapeError",
     "Sigmoid",
+    "SimpleRNN",
     "Softmax",
     "Softplus",
     "Tanh",
+    "TimeDistributed",
     "UnpoolingBlock",
     "UpSampling2D",
     "ZeroPadding2D",

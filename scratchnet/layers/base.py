@@ -224,25 +224,6 @@ class Layer:
             layer.state = {name: f(value) for name, value in layer.state.items()}
         return twin
 
-    def check_input(self, x):
-        """Raise a sentence unless forward can take x. Layers that take several arrays extend it."""
-        if not hasattr(x, "dtype"):
-            raise TypeError(f"{self.title} expects an array; got {type(x).__name__}")
-        if x.dtype.kind != "f" or ((self.own or self.state) and x.dtype != self.dtype):
-            expected = self.dtype or "float32"
-            scaled = " / 255" if x.dtype == "uint8" else ""  # an image straight from its file
-            raise TypeError(
-                f"{self.title} expects {expected}; got {x.dtype}: "
-                f"use x.astype('{expected}'){scaled}"
-            )
-        if self.input_shape is not None:
-            check_shape(self, x)
-        elif self.needs_build:
-            raise ShapeError(
-                f"{self.title} is not built yet: call build(input_shape, seed) first, "
-                "on the whole model if it is part of one"
-            )
-
     def expect_rank(self, input_shape, rank):
         """The input shape, after checking that it has this many axes (no batch axis)."""
         check_rank(self, input_shape, rank)
