@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reference import pairs
+from reference import pairs, pairs_recurrent
 from reference.archive import STEPS
 
 from scratchnet import layers, losses, optimizers, schedules
 from scratchnet.backend import float64, to_device, to_numpy
 from scratchnet.training import train_step
 
-OURS = {call: ours for table in pairs.TABLES for call, ours in table.items()}
+TABLES = (*pairs.TABLES, pairs_recurrent.LAYERS, pairs_recurrent.MODELS)
+OURS = {call: ours for table in TABLES for call, ours in table.items()}
 
 WITHOUT_GOLDEN = {
     "Layer": "the base class",
@@ -41,6 +42,8 @@ def load(name):
 
 TORCH, MADE_WITH_TORCH = load("torch")
 KERAS, MADE_WITH_KERAS = load("keras")
+TORCH |= load("torch_recurrent")[0]
+KERAS |= load("keras_recurrent")[0]
 GOLDEN = TORCH | KERAS
 
 
@@ -79,6 +82,26 @@ def test_a_layer_gives_the_output_and_every_gradient_of(call):
     ours = {"y": y, "dx": dx} | {f"d{name}": gradient for name, gradient in grads.items()}
     given = {"x", "dy", *layer.named_parameters(), *layer.named_state()}
     assert_golden(ours, {field: golden[field] for field in golden.keys() - given})
+
+
+@pytest.mark.parametrize("call", pairs_recurrent.LAYERS)
+def test_a_layer_over_time_gives_the_outputs_states_and_every_gradient_of(call):
+    layer, golden = pair(call)
+    states = [golden[name] for name in ("h0", "c0") if name in golden]
+    x = (golden["x"], *states) if states else golden["x"]
+    layer.build(golden["x"].shape[1:], 0)
+    for name, array in layer.named_parameters().items():
+        array[...] = golden[name.rpartition("/")[2]]
+    y, cache = layer.forward(x)
+    upstream = tuple(golden[f] for f in golden if f.startswith("upstream"))
+    dx, grads = layer.backward(upstream if isinstance(y, tuple) else upstream[0], cache)
+    outputs = zip(("y", "h", "c"), y if isinstance(y, tuple) else (y,), strict=False)
+    pulls = zip(("dx", "dh0", "dc0"), dx if states else (dx,), strict=False)
+    ours = {**dict(outputs), **dict(pulls)}
+    ours |= {f"d{name.rpartition('/')[2]}": gradient for name, gradient in grads.items()}
+    given = {"x", "h0", "c0", "W", "U", "b"}
+    left = {f: a for f, a in golden.items() if f not in given and not f.startswith("upstream")}
+    assert_golden(ours, left)
 
 
 @pytest.mark.parametrize("call", pairs.RUNNING)
@@ -144,7 +167,7 @@ def test_a_schedule_gives_the_rates_of(call):
 # ---------------------------------------------------------------------------------- whole models
 
 
-@pytest.mark.parametrize("call", pairs.MODELS)
+@pytest.mark.parametrize("call", pairs.MODELS | pairs_recurrent.MODELS)
 def test_three_training_steps_of_a_model_end_where_they_end_with(call):
     (model, loss, optimizer), golden = pair(call)
     x, target = golden.pop("x"), golden.pop("target")
@@ -176,6 +199,6 @@ def test_every_golden_case_is_compared_and_both_archives_say_what_made_them():
     inputs = {"torch.optim", "keras.optimizers"}
     assert not TORCH.keys() & KERAS.keys()
     assert GOLDEN.keys() == OURS.keys() | inputs
-    assert sum(map(len, pairs.TABLES)) == len(OURS), "two tables name the same call"
+    assert sum(map(len, TABLES)) == len(OURS), "two tables name the same call"
     assert MADE_WITH_TORCH.startswith("PyTorch ") and "Seed" in MADE_WITH_TORCH
     assert MADE_WITH_KERAS.startswith("Keras ") and "Seed" in MADE_WITH_KERAS
