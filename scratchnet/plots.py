@@ -204,3 +204,16 @@ def histogram(groups, title, xlabel, bins=40):
     axis.grid(alpha=0.25)
     axis.legend()
     return figure
+
+
+def scatter(groups, title, xlabel, ylabel):
+    """{label: points (N, 2)}: a cloud of points each."""
+    figure, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+    for i, (label, points) in enumerate(groups.items()):
+        points = to_numpy(points)
+        style = dict(s=18, alpha=0.75, marker="o^sD"[i % 4], linewidths=0)
+        axis.scatter(*points.T, color=COLOURS[i % len(COLOURS)], label=label, **style)
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.25)
+    axis.legend()
+    return figure
