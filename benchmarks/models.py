@@ -93,6 +93,56 @@ class Perceptron:
         return stack
 
 
+class SineAutoencoder:
+    """LSTM 64 (ReLU) -> the code at each of 50 steps -> LSTM 1 (sigmoid), mean squared error."""
+
+    samples, steps = 128, 50
+    title = "LSTM 64-1, 50 steps, mean squared error, batch 128"
+
+    def batch(self):
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((self.samples, self.steps, 1), dtype=np.float32)
+        return x, x
+
+    def products(self):
+        n, t = self.samples, self.steps
+        encoder = [(n * t, 1, 256), *[(n, 64, 256)] * t]
+        return [*encoder, (n * t, 64, 4), *[(n, 1, 4)] * t]
+
+    def scratchnet(self):
+        from scratchnet import layers, losses
+
+        model = layers.Sequential(self._stack(layers))
+        model.build((self.steps, 1), 0)
+        return model, losses.MeanSquaredError()
+
+    def keras(self):
+        from keras import Input, Sequential, layers, losses
+
+        return Sequential([Input((self.steps, 1)), *self._stack(layers)]), losses.MeanSquaredError()
+
+    def _stack(self, layers):
+        last = layers.LSTM(1, activation="sigmoid", return_sequences=True)
+        return [layers.LSTM(64, activation="relu"), layers.RepeatVector(self.steps), last]
+
+    def torch(self):
+        """With tanh in place of ReLU and sigmoid: PyTorch's LSTM knows nothing else."""
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self, steps):
+                super().__init__()
+                self.steps = steps
+                self.encoder = nn.LSTM(1, 64, batch_first=True)
+                self.decoder = nn.LSTM(64, 1, batch_first=True)
+
+            def forward(self, x):
+                _, (h, _) = self.encoder(x)
+                return self.decoder(h[0][:, None].repeat(1, self.steps, 1))[0]
+
+        return Net(self.steps), nn.MSELoss()
+
+
 TANH = ["relu", "relu", "tanh", "tanh", "tanh"]
 MODELS = {  # the number behind each is its lesson
     "shallow": Perceptron((784, 32, 784), 256, "binary cross entropy"),  # 01
@@ -110,6 +160,7 @@ MODELS = {  # the number behind each is its lesson
     "fewer": convolutional(16, 8),  # 09
     "transposed": TRANSPOSED,  # 10
     "faces": FACES,  # 12
+    "sines": SineAutoencoder(),  # 17
 }
 
 # A step costs the same at any learning rate. This one leaves the weights where they are, for
