@@ -14,14 +14,20 @@ from scratchnet.layers import (
     GRU,
     LSTM,
     ActivityRegularization,
+    AveragePooling2D,
     BatchNormalization,
+    Conv2D,
+    Conv2DTranspose,
+    Cropping2D,
     Dense,
     Dropout,
     Flatten,
     GaussianNoise,
+    GlobalAveragePooling2D,
     Layer,
     LayerNormalization,
     LeakyReLU,
+    MaxPooling2D,
     ReLU,
     RepeatVector,
     Reshape,
@@ -32,6 +38,9 @@ from scratchnet.layers import (
     Softplus,
     Tanh,
     TimeDistributed,
+    UnpoolingBlock,
+    UpSampling2D,
+    ZeroPadding2D,
 )
 from scratchnet.layers.parameters import Parameter
 
@@ -51,9 +60,19 @@ class Case:
 CASES = {
     "ActivityRegularization": Case(lambda: ActivityRegularization(0.1, 0.2)),
     "ActivityRegularization sum": Case(lambda: ActivityRegularization(0.1, 0.2, reduction="sum")),
+    "AveragePooling2D": Case(lambda: AveragePooling2D(2, padding="same")),
     "BatchNormalization": Case(BatchNormalization),
     "BatchNormalization of features": Case(BatchNormalization, (4,)),
     "BatchNormalization bare": Case(lambda: BatchNormalization(center=False, scale=False)),
+    "Conv2D": Case(lambda: Conv2D(3, 2)),
+    "Conv2D of fewer filters": Case(lambda: Conv2D(2, (3, 2), padding="same", use_bias=False)),
+    "Conv2D with strides": Case(lambda: Conv2D(3, 3, (2, 1), 1)),
+    "Conv2D in groups": Case(lambda: Conv2D(4, 2, padding=1, dilation_rate=(2, 1), groups=2)),
+    "Conv2DTranspose": Case(lambda: Conv2DTranspose(3, (3, 2))),
+    "Conv2DTranspose with strides": Case(
+        lambda: Conv2DTranspose(2, 3, (2, 3), 1, output_padding=(1, 0), use_bias=False)
+    ),
+    "Cropping2D": Case(lambda: Cropping2D((1, 0))),
     "Dense": Case(lambda: Dense(3), (5,)),
     "Dense square": Case(lambda: Dense(4), (4,)),
     "Dense without bias": Case(lambda: Dense(3, use_bias=False), (5,)),
@@ -66,6 +85,7 @@ CASES = {
     "GRU": Case(lambda: GRU(3), (2, 4)),
     "GRU of every step": Case(lambda: GRU(4, return_sequences=True), (3, 4)),
     "GaussianNoise": Case(lambda: GaussianNoise(0.3)),
+    "GlobalAveragePooling2D": Case(GlobalAveragePooling2D),
     "LSTM": Case(lambda: LSTM(3), (2, 4)),
     "LSTM of every step": Case(lambda: LSTM(4, "relu", return_sequences=True), (3, 4)),
     "LSTM with absent steps": Case(
@@ -74,6 +94,8 @@ CASES = {
     "LayerNormalization": Case(LayerNormalization),
     "LayerNormalization bare": Case(lambda: LayerNormalization(center=False, scale=False)),
     "LeakyReLU": Case(lambda: LeakyReLU(0.2)),
+    "MaxPooling2D": Case(MaxPooling2D),
+    "MaxPooling2D overlapping": Case(lambda: MaxPooling2D((3, 2), 1, padding="same")),
     "ReLU": Case(ReLU),
     "RepeatVector": Case(lambda: RepeatVector(3), (4,)),
     "Reshape": Case(lambda: Reshape((-1, 3))),
@@ -91,6 +113,11 @@ CASES = {
     "Tanh": Case(Tanh),
     "TimeDistributed": Case(lambda: TimeDistributed(Dense(3)), (2, 4)),
     "TimeDistributed model": Case(lambda: TimeDistributed(Sequential([Dense(4)])), (2, 4)),
+    "UnpoolingBlock": Case(UnpoolingBlock),
+    "UnpoolingBlock around a layer": Case(lambda: UnpoolingBlock(Tanh())),
+    "UpSampling2D": Case(lambda: UpSampling2D((2, 1))),
+    "UpSampling2D bilinear": Case(lambda: UpSampling2D(2, "bilinear")),
+    "ZeroPadding2D": Case(ZeroPadding2D),
 }
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reference import pairs, pairs_recurrent
+from reference import pairs, pairs_images, pairs_recurrent
 from reference.archive import STEPS
 
 from scratchnet import layers, losses, optimizers, schedules
 from scratchnet.backend import float64, to_device, to_numpy
 from scratchnet.training import train_step
 
-TABLES = (*pairs.TABLES, pairs_recurrent.LAYERS, pairs_recurrent.MODELS)
+TABLES = (*pairs.TABLES, pairs_images.LAYERS, pairs_recurrent.LAYERS, pairs_recurrent.MODELS)
 OURS = {call: ours for table in TABLES for call, ours in table.items()}
 
 WITHOUT_GOLDEN = {
@@ -26,6 +26,7 @@ WITHOUT_GOLDEN = {
     "ShapeError": "an exception",
     "Dropout": "draws its own mask, other than a framework's",
     "GaussianNoise": "draws its own noise, other than a framework's",
+    "MaxUnpooling2D": "takes a pair; F.max_unpool2d stands beside UnpoolingBlock, made of it",
     "rate_at": "only asks a schedule, or returns the number",
 }
 
@@ -70,7 +71,7 @@ def double_precision(xp):
 # ---------------------------------------------------------------------------------------- layers
 
 
-@pytest.mark.parametrize("call", pairs.LAYERS)
+@pytest.mark.parametrize("call", pairs.LAYERS | pairs_images.LAYERS)
 def test_a_layer_gives_the_output_and_every_gradient_of(call):
     layer, golden = pair(call)
     x, dy = golden["x"], golden["dy"]

@@ -102,8 +102,10 @@ class UnpoolingBlock(Layer):
         self.inner = inner
         self.pool = MaxPooling2D(pool_size, strides, return_indices=True, name="pool")
         self.pool_size, self.strides = self.pool.pool_size, self.pool.strides
-        MaxUnpooling2D(pool_size, strides)  # complains about windows that overlap
-        self.children = {"pool": self.pool} | ({} if inner is None else {"inner": inner})
+        self.unpool = MaxUnpooling2D(pool_size, strides, name="unpool")
+        self.children = {"pool": self.pool, "unpool": self.unpool}
+        if inner is not None:
+            self.children["inner"] = inner
 
     def build(self, input_shape, rng):
         pooled = self.pool.build(input_shape, rng)
@@ -113,10 +115,7 @@ class UnpoolingBlock(Layer):
                 f"{self.title}: the indices are for {written(pooled)}, but inner gives "
                 f"{written(kept)}"
             )
-        self.unpool = MaxUnpooling2D(
-            self.pool_size, self.strides, output_size=input_shape[:2], name="unpool"
-        )
-        self.children["unpool"] = self.unpool
+        self.unpool.output_size = input_shape[:2]
         return self.unpool.build(pooled, rng)
 
     def forward(self, x, train=False):

@@ -62,10 +62,11 @@ class UpSampling2D(Layer):
         """U_h (H s, H) and U_w (W s, W)."""
         xp, found = xp_of(like), []
         for n, s in zip(self.input_shape, self.size, strict=False):
-            at = (xp.arange(n * s) + 0.5) / s - 0.5  # pixels are squares: their middles are at 1/2
+            # pixels are squares: their middles lie at 1/2
+            at = (xp.arange(n * s, dtype=like.dtype) + 0.5) / s - 0.5
             at = at.clip(0, n - 1)  # beyond the outermost middles the edge goes on
-            distance = abs(at[:, None] - xp.arange(n))  # (n s, n)
-            found.append((1 - distance).clip(0, None).astype(like.dtype))
+            distance = xp.abs(at[:, None] - xp.arange(n, dtype=like.dtype))  # (n s, n)
+            found.append((1 - distance).clip(0, None))
         return found
 
 
@@ -98,7 +99,7 @@ class Cropping2D(Layer):
         cropping   pixels: 1, (1, 2) for rows and columns, ((top, bottom), (left, right))
     """
 
-    def __init__(self, cropping=1, name=None):
+    def __init__(self, cropping, name=None):
         super().__init__(name)
         self.cropping = checked_padding("Cropping2D", cropping, names=())
 

@@ -6,6 +6,7 @@
 The tests need the file, not Keras. Run it again when a case is added.
 """
 
+import image_calls
 import jax
 import keras
 import numpy as np
@@ -209,5 +210,8 @@ model(
     x=normal(3, 8, 6),
     target=normal(3, 8, 2),
 )
+
+for constructor, shape in image_calls.KERAS.items():
+    layer(constructor, normal(*shape))
 
 save("keras", cases, MADE_WITH)

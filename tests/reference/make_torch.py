@@ -6,6 +6,7 @@
 The tests need the file, not PyTorch. Run it again when a case is added.
 """
 
+import image_calls
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: F401, the calls below use it
@@ -237,5 +238,8 @@ model(
     x=normal(3, 8, 6),
     target=rng.integers(0, 3, (3, 8)),
 )
+
+for call, shapes in image_calls.TORCH.items():
+    layer(call, **{name: normal(*shape) for name, shape in shapes.items()})
 
 save("torch", cases, MADE_WITH)
