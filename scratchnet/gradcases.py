@@ -133,6 +133,7 @@ LAYERS = {  # name: (combinations of options, input shapes without the batch axi
     "ReLU": (grid(), [VECTOR, IMAGE]),
     "RepeatVector": (grid(n=[1, 3]), [VECTOR]),
     "Reshape": (grid(target_shape=[(4, 6), (-1, 2, 3), (24,)]), [IMAGE]),
+    "Sampling": (grid(beta=[1.0, 0.3, 0.0]), [(6,), (3, 4)]),
     "Sequential": (grid(layers=[_stack, lambda: (layers.Dense(3), layers.Softmax())]), [VECTOR]),
     "Sigmoid": (grid(), [VECTOR, IMAGE]),
     "SimpleRNN": _recurrent("h", use_bias=[False], activation=["relu", "sigmoid", "linear"]),

@@ -14,7 +14,13 @@ Losses over several numbers a sample take ``reduction``:
 from scratchnet.backend import on_host, xp_of
 from scratchnet.errors import as_call, real, unknown_name, yes_or_no
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.numerics import log_softmax, sigmoid, softplus
+from scratchnet.numerics import (
+    kl_gradient,
+    kl_to_standard_normal,
+    log_softmax,
+    sigmoid,
+    softplus,
+)
 
 __all__ = [
     "BinaryCrossEntropy",
@@ -236,9 +242,8 @@ class KLToStandardNormal(Loss):
     def forward(self, mean, log_variance):
         self._check(mean, log_variance)
         m, v = mean, log_variance
-        variance = xp_of(m, v).exp(v)
-        return -0.5 * (1 + v - m * m - variance).sum() / len(m), (m, variance)
+        return kl_to_standard_normal(m, v).sum() / len(m), (m, v)
 
     def backward(self, cache):
-        m, variance = cache
-        return m / len(m), (variance - 1) / (2 * len(m))
+        dm, dv = kl_gradient(*cache)
+        return dm / len(dm), dv / len(dv)

@@ -49,3 +49,13 @@ def softmax(x, axis=-1):
     xp = xp_of(x)
     e = xp.exp(x - x.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
+
+
+def kl_to_standard_normal(m, v):
+    """KL(N(m, exp(v)) || N(0, 1)) = -1/2 (1 + v - m^2 - exp(v)), number by number."""
+    return -0.5 * (1 + v - m * m - xp_of(m, v).exp(v))
+
+
+def kl_gradient(m, v):
+    """Its derivatives by m and by v: m and (exp(v) - 1) / 2."""
+    return m, 0.5 * (xp_of(m, v).exp(v) - 1)

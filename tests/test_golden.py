@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reference import pairs, pairs_images, pairs_recurrent
+from reference import pairs, pairs_generative, pairs_images, pairs_recurrent
 from reference.archive import STEPS
 
 from scratchnet import layers, losses, optimizers, schedules
@@ -25,6 +25,7 @@ WITHOUT_GOLDEN = {
     "Optimizer": "the base class",
     "ShapeError": "an exception",
     "Dropout": "draws its own mask, other than a framework's",
+    "Sampling": "draws its own noise; with the noise given, test_generative.py",
     "GaussianNoise": "draws its own noise, other than a framework's",
     "MaxUnpooling2D": "takes a pair; F.max_unpool2d stands beside UnpoolingBlock, made of it",
     "rate_at": "only asks a schedule, or returns the number",
@@ -203,3 +204,42 @@ def test_every_golden_case_is_compared_and_both_archives_say_what_made_them():
     assert sum(map(len, TABLES)) == len(OURS), "two tables name the same call"
     assert MADE_WITH_TORCH.startswith("PyTorch ") and "Seed" in MADE_WITH_TORCH
     assert MADE_WITH_KERAS.startswith("Keras ") and "Seed" in MADE_WITH_KERAS
+
+
+# -------------------------------------------------------------------------------- VAE and GAN
+
+
+class Drawn:
+    """Stands for an RNG and gives the noise that PyTorch's step used."""
+
+    def __init__(self, noise):
+        self.noise = noise
+
+    def normal(self, like):
+        return self.noise
+
+
+def test_three_steps_of_a_vae_end_where_pytorchs_end():
+    (vae, optimizer), (cases, _) = pairs_generative.vae(), load("torch_generative")
+    golden = {field: to_device(a) for field, a in cases["vae"].items()}
+    vae.model.parameters[:] = golden["start"]
+    ours = {"losses": [], "kls": []}
+    for x, noise in zip(golden["x"], golden["noise"], strict=True):
+        vae.model.layers[1].rng = Drawn(noise)
+        value, kl, _ = train_step(vae.model, vae.loss, optimizer, x, x)
+        ours["losses"].append(float(value))
+        ours["kls"].append(float(kl))
+    ours["end"] = vae.model.parameters
+    assert_golden(ours, {field: golden[field] for field in ours})
+
+
+def test_three_steps_of_a_gan_end_where_pytorchs_end(xp):
+    (gan, *optimizers_dg), (cases, _) = pairs_generative.gan(), load("torch_generative")
+    golden = {field: to_device(a) for field, a in cases["gan"].items()}
+    n = gan.generator.parameters.size
+    gan.generator.parameters[:] = golden["start"][:n]
+    gan.discriminator.parameters[:] = golden["start"][n:]
+    steps = zip(golden["x"], golden["z_d"], golden["z_g"], strict=True)
+    losses = [[float(v) for v in gan.train_step(*step, *optimizers_dg)] for step in steps]
+    end = xp.concatenate([gan.generator.parameters, gan.discriminator.parameters])
+    assert_golden({"losses": losses, "end": end}, {f: golden[f] for f in ("losses", "end")})

@@ -20,6 +20,7 @@ from scratchnet.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, 
 from scratchnet.layers.recurrent import SimpleRNN
 from scratchnet.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
 from scratchnet.layers.reshaping import Flatten, Reshape
+from scratchnet.layers.sampling import Sampling
 from scratchnet.layers.sequences import RepeatVector, TimeDistributed
 from scratchnet.layers.sequential import Sequential
 from scratchnet.layers.shapes import ShapeError
@@ -50,6 +51,7 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "Sampling",
     "Sequential",
     "ShapeError",
     "Sigmoid",

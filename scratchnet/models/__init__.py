@@ -1,0 +1,1 @@
+"""Models that need a training step, or an evaluation, of their own."""

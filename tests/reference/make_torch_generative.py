@@ -1,0 +1,77 @@
+"""Make torch_generative.npz: three steps of a VAE and of a GAN, in float64, noise given.
+
+pip install torch numpy
+python tests/reference/make_torch_generative.py
+"""
+
+import torch
+import torch.nn.functional as F
+from archive import normal, rng, save
+from torch.distributions import Normal, kl_divergence
+
+MADE_WITH = f"PyTorch {torch.__version__}, float64. Weights (in, out), as ours."
+
+
+def dense(*sizes):
+    """[W, b, W, b, ...] for a chain of layers of these sizes."""
+    shapes = [s for d, m in zip(sizes, sizes[1:], strict=False) for s in ((d, m), (m,))]
+    return [torch.tensor(0.5 * normal(*shape), requires_grad=True) for shape in shapes]
+
+
+def mlp(x, weights, activation):
+    w1, b1, w2, b2 = weights
+    return activation(x @ w1 + b1) @ w2 + b2
+
+
+def flat(weights):
+    return torch.cat([w.detach().reshape(-1) for w in weights]).numpy().copy()
+
+
+def vae_steps():
+    encoder, decoder = dense(6, 7, 4), dense(2, 7, 6)
+    weights = encoder + decoder
+    rule = torch.optim.RMSprop(weights, lr=0.01, alpha=0.9, eps=1e-7)
+    x, noise = rng.random((3, 5, 6)), normal(3, 5, 2)
+    start, losses, kls = flat(weights), [], []
+    for t, e in zip(torch.tensor(x), torch.tensor(noise), strict=True):
+        m, v = mlp(t, encoder, torch.tanh).chunk(2, dim=1)
+        a = mlp(m + torch.exp(v / 2) * e, decoder, torch.tanh)
+        loss = F.binary_cross_entropy_with_logits(a, t, reduction="sum") / len(t)
+        kl = 0.7 * kl_divergence(Normal(m, torch.exp(v / 2)), Normal(0.0, 1.0)).sum() / len(t)
+        rule.zero_grad()
+        (loss + kl).backward()
+        rule.step()
+        losses.append(loss.item())
+        kls.append(kl.item())
+    given = {"x": x, "noise": noise, "start": start}
+    return given | {"losses": losses, "kls": kls, "end": flat(weights)}
+
+
+def gan_steps():
+    g, d = dense(3, 5, 6), dense(6, 5, 1)
+    rule_d = torch.optim.Adam(d, lr=0.01, betas=(0.5, 0.999))
+    rule_g = torch.optim.Adam(g, lr=0.02, betas=(0.5, 0.999))
+    x, z_d, z_g = rng.random((3, 5, 6)), normal(3, 5, 3), normal(3, 5, 3)
+    start, losses = flat(g + d), []
+    bce = F.binary_cross_entropy_with_logits
+    for real, z, other in zip(*map(torch.tensor, (x, z_d, z_g)), strict=True):
+        yes, no = (mlp(s, d, leaky) for s in (real, mlp(z, g, torch.tanh).detach()))
+        loss_d = bce(yes, torch.full_like(yes, 0.9)) + bce(no, torch.zeros_like(no))
+        rule_d.zero_grad()
+        loss_d.backward()
+        rule_d.step()
+        a = mlp(mlp(other, g, torch.tanh), d, leaky)
+        loss_g = bce(a, torch.ones_like(a))
+        rule_g.zero_grad()
+        loss_g.backward()
+        rule_g.step()
+        losses.append([loss_d.item(), loss_g.item()])
+    given = {"x": x, "z_d": z_d, "z_g": z_g, "start": start}
+    return given | {"losses": losses, "end": flat(g + d)}
+
+
+def leaky(x):
+    return F.leaky_relu(x, 0.3)
+
+
+save("torch_generative", {"vae": vae_steps(), "gan": gan_steps()}, MADE_WITH)

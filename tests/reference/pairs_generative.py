@@ -1,0 +1,23 @@
+"""Our objects beside the PyTorch code of make_torch_generative.py: whole steps, noise given."""
+
+from scratchnet.layers import Dense, LeakyReLU, Sequential, Tanh
+from scratchnet.models.gan import GAN
+from scratchnet.models.vae import VAE
+from scratchnet.optimizers import Adam, RMSprop
+
+
+def vae():
+    """x (N, 6) -> code (N, 2) -> logits (N, 6), and what trains it."""
+    model = VAE(
+        Sequential([Dense(7), Tanh(), Dense(4)]), Sequential([Dense(7), Tanh(), Dense(6)]), beta=0.7
+    )
+    model.build((6,), 0)
+    return model, RMSprop(0.01)
+
+
+def gan():
+    """z (N, 3) -> x (N, 6) -> logit, and what trains D and G."""
+    g, d = Sequential([Dense(5), Tanh(), Dense(6)]), Sequential([Dense(5), LeakyReLU(), Dense(1)])
+    g.build((3,), 1)
+    d.build((6,), 2)
+    return GAN(g, d, smoothing=0.1), Adam(0.01, beta_1=0.5), Adam(0.02, beta_1=0.5)
