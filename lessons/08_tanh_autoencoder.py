@@ -11,8 +11,8 @@ Six layers with tanh in the middle: codes around zero, and what is lost at the e
 - original pixels beside reconstructed ones, as pictures and as a labelled table in a file.
 
 **Facts**: 10 s on a laptop with the default data, scikit-learn's digits, bundled and enlarged to
-28x28; 1 minute with ``--dataset mnist``. Before this: 07, manifold. Next: 17 (09 to 16 are to come).
-Paper: LeCun, Bottou, Orr and Mueller (1998), Efficient BackProp.
+28x28; 1 minute with ``--dataset mnist``. Before this: 07, manifold. Next: 09,
+convolutional autoencoder. Paper: LeCun and others (1998), Efficient BackProp.
 
 .. math:: h = \tanh(a), \quad \frac{dh}{da} = 1 - h^2, \quad L = MSE(y, x)
 """

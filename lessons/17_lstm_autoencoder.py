@@ -10,8 +10,8 @@ Read a curve step by step into one code, then draw it again from that code alone
 - the same with its last layer repaired: down to the noise, which nothing can predict;
 - what 50 steps do to a gradient and to a state that has no bound.
 
-**Facts**: 15 s on a laptop; the data, noisy sines, are drawn. Before this: 08, tanh autoencoder
-(9 to 16 are to come). Paper: Hochreiter and Schmidhuber (1997), Long short-term memory.
+**Facts**: 15 s on a laptop; the data, noisy sines, are drawn. Before this: 16, GAN. Next: 18, taxi
+anomalies. Paper: Hochreiter and Schmidhuber (1997), Long short-term memory.
 
 .. math:: c_t = f_t c_{t-1} + i_t g_t, \quad h_t = o_t \phi(c_t)
 """
