@@ -18,7 +18,7 @@ from scratchnet.layers import (
     Sigmoid,
     UpSampling2D,
 )
-from scratchnet.layers.folding import fold, fold_kernel, unfold, unfold_kernel
+from scratchnet.layers.folding import fold, unfold
 from scratchnet.layers.windows import Windows, gather, kernel_gradient, scatter
 
 GEOMETRIES = [
@@ -88,11 +88,6 @@ def test_unfold_is_the_adjoint_of_fold():
     folded = fold(x, (3, 2), (2, 3), (1, 0))  # cuts off columns that no window reaches
     back = unfold(y, (5, 7), (2, 3), (1, 0))
     np.testing.assert_allclose((folded * y).sum(), (x * back).sum())
-
-
-def test_a_kernel_that_was_folded_comes_back():
-    W = normal(3, 4, 2, 5)
-    np.testing.assert_array_equal(unfold_kernel(fold_kernel(W, (2, 2), (2, 3)), (3, 4), (2, 3)), W)
 
 
 # ------------------------------------------------------------------------------------ the layers

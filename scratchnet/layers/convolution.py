@@ -82,10 +82,7 @@ class Conv2D(Layer):
 
     def forward(self, x, train=False):
         parts = [gather(x[..., c], self.W[..., f], self.windows) for c, f in self.deal()]
-        y = _together(parts)  # (N, OH, OW, F)
-        if self.use_bias:
-            y += self.b
-        return y, x
+        return _add_bias(self, _together(parts)), x  # (N, OH, OW, F)
 
     def backward(self, dy, x):
         parts = [scatter(dy[..., f], self.W[..., f], self.windows) for _, f in self.deal()]
@@ -174,10 +171,7 @@ class Conv2DTranspose(Layer):
         return (n - 1) * s + k - sum(self.padding[axis]) + extra
 
     def forward(self, x, train=False):
-        y = scatter(x, self.W, self.windows)  # (N, OH, OW, F)
-        if self.use_bias:
-            y += self.b
-        return y, x
+        return _add_bias(self, scatter(x, self.W, self.windows)), x  # (N, OH, OW, F)
 
     def backward(self, dy, x):
         return gather(dy, self.W, self.windows), self.weight_gradients(dy, x)  # (N, H, W, C)
@@ -189,6 +183,15 @@ class Conv2DTranspose(Layer):
 def _together(parts):
     """The results of all groups side by side along the last axis."""
     return parts[0] if len(parts) == 1 else xp_of(*parts).concatenate(parts, axis=-1)
+
+
+def _add_bias(layer, y):
+    """y + b, a row of pixels at a time: F numbers alone are a short way for NumPy's inner loop."""
+    if layer.use_bias:
+        row = xp_of(y).tile(layer.b, y.shape[2])  # (OW*F,)
+        y = y.reshape(-1, len(row))
+        y += row
+    return y.reshape(-1, *layer.output_shape)
 
 
 def _with_bias(layer, dW, dy):

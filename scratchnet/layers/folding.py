@@ -5,9 +5,9 @@ block of the kernel:
 
     x (N, H, W, C) -> (N, H/s, W/s, s*s*C)          W (KH, KW, C, F) -> (KH/s, KW/s, s*s*C, F)
 
-The same products are summed, but patches are fewer and longer pieces of memory: for a 4x4 kernel
-with stride 2 there are 4 pieces of 4 C numbers instead of 16 of C. Zeros fill what s does not
-divide. Both directions only rename axes, so unfold is fold's adjoint.
+The same products are summed. A scatter of stride 1 is a gather, see windows.py: so with larger
+strides dx is computed on the folded image and unfolded. Zeros fill what s does not divide. Both
+directions only rename axes, so unfold is fold's adjoint.
 """
 
 from scratchnet.backend import xp_of
@@ -46,12 +46,3 @@ def fold_kernel(W, blocks, strides):
     folded = fold(kernel, blocks, strides, (0, 0))  # (C, BH, BW, s*s*F)
     parts = folded.reshape(c, *blocks, strides[0] * strides[1], f).transpose(1, 2, 3, 0, 4)
     return parts.reshape(*blocks, strides[0] * strides[1] * c, f)
-
-
-def unfold_kernel(folded, kernel, strides):
-    """The kernel (KH, KW, C, F) whose fold_kernel that was."""
-    bh, bw, depth, f = folded.shape
-    s = strides[0] * strides[1]
-    parts = folded.reshape(bh, bw, s, depth // s, f).transpose(3, 0, 1, 2, 4)  # (C, BH, BW, s*s, F)
-    W = unfold(parts.reshape(depth // s, bh, bw, s * f), kernel, strides, (0, 0))
-    return W.transpose(1, 2, 0, 3)

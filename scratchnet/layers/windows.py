@@ -10,11 +10,11 @@ product with the patches:
     dW = patches(x)^T dy
     dx = add_patches(dy W^T)          and this is what a transposed convolution computes forward
 
-Patches are KH*KW times as large as the image, and moving them costs more than multiplying them. So
-the batch goes through in chunks that stay in the cache; and where F < C and the stride is 1 each of
-the three is computed as the other one, over the windows on the side with fewer channels: a
-convolution is a transposed convolution with its kernel turned by 180 degrees. Larger strides are
-brought to stride 1 first, see folding.py.
+Patches are KH*KW times as large as the image, so the batch goes through in chunks whose patches
+stay in the cache. Adding what overlaps costs more than copying it: so with stride 1 a scatter is
+computed as a gather over the windows on the other side, for the transpose of a convolution is a
+convolution too, with its kernel turned by 180 degrees. Larger strides are brought to stride 1
+first, see folding.py. dW takes its patches on the side with fewer channels.
 
 N batch, H, W and OH, OW height and width of input and output, C channels in, F filters out.
 """
@@ -24,7 +24,7 @@ import functools
 import itertools
 
 from scratchnet.backend import on_host, xp_of
-from scratchnet.layers.folding import fold, fold_kernel, unfold, unfold_kernel
+from scratchnet.layers.folding import fold_kernel, unfold
 
 CHUNK = 1 << 20  # bytes of patches made at a time: they stay in a core's cache until multiplied
 FEW = 4  # so few channels lie scattered in a row of patches: then the matrix is filled by columns
@@ -115,20 +115,18 @@ class Windows:
 
 
 def patches(x, g):
-    """The matrix (N*OH*OW, KH*KW*C) with what each window g sees of x (N, H, W, C), a row each."""
-    n, c = len(x), x.shape[-1]
-    k, positions = len(g.slices), n * g.output[0] * g.output[1]
-    padded = g.pad(x)
+    """The matrix (N*OH*OW, KH*KW*C) with what each window g sees of x (N, H, W, C), a row each.
+
+    The windows are a view of the padded x, in which a pixel appears as often as it is seen; only
+    the reshape copies.
+    """
+    sliding = xp_of(x).lib.stride_tricks.sliding_window_view(g.pad(x), g.reach, axis=(1, 2))
+    (sh, sw), (dh, dw) = g.strides, g.dilation
+    seen = sliding[:, ::sh, ::sw, :, ::dh, ::dw]  # (N, OH, OW, C, KH, KW)
+    c, k = x.shape[-1], len(g.slices)
     if c <= FEW:
-        rows = xp_of(x).empty((k, c, n, *g.output), dtype=x.dtype)
-        for i, s in enumerate(g.slices):
-            for channel in range(c):
-                rows[i, channel] = padded[s][..., channel]
-        return rows.reshape(k * c, positions).T
-    rows = xp_of(x).empty((n, *g.output, k, c), dtype=x.dtype)
-    for i, s in enumerate(g.slices):
-        rows[..., i, :] = padded[s]
-    return rows.reshape(positions, k * c)
+        return seen.transpose(4, 5, 3, 0, 1, 2).reshape(k * c, -1).T
+    return seen.transpose(0, 1, 2, 4, 5, 3).reshape(-1, k * c)
 
 
 def add_patches(W, dy, g):
@@ -162,11 +160,8 @@ def chunks(n, g, channels, like):
 
 def gather(x, W, g):
     """y (N, OH, OW, F) = patches(x) W, for W (KH, KW, C, F)."""
-    if g.folded:
-        folded = fold(x, g.folded.size, g.strides, g.start)
-        return gather(folded, fold_kernel(W, g.folded.kernel, g.strides), g.folded)
     c, f = W.shape[2:]
-    if f < c and g.mirrored:
+    if f <= FEW < c and g.mirrored:
         return _scatter(x, turned(W), g.mirrored)
     return _gather(x, W, g)
 
@@ -176,8 +171,7 @@ def scatter(dy, W, g):
     if g.folded:
         folded = scatter(dy, fold_kernel(W, g.folded.kernel, g.strides), g.folded)
         return unfold(folded, g.size, g.strides, g.start)
-    c, f = W.shape[2:]
-    if f < c and g.mirrored:
+    if W.shape[2] > FEW and g.mirrored:
         return _gather(dy, turned(W), g.mirrored)
     return _scatter(dy, W, g)
 
@@ -189,9 +183,6 @@ def turned(W):
 
 def kernel_gradient(x, dy, g):
     """dW (KH, KW, C, F) = patches(x)^T dy."""
-    if g.folded:
-        folded = fold(x, g.folded.size, g.strides, g.start)
-        return unfold_kernel(kernel_gradient(folded, dy, g.folded), g.kernel, g.strides)
     c, f = x.shape[-1], dy.shape[-1]
     if f < c and g.mirrored:
         return turned(_kernel_gradient(dy, x, g.mirrored))
