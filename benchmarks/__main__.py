@@ -34,10 +34,16 @@ def arguments():
         metavar="PATH",
         help="an interpreter with keras and jax",
     )
+    add(
+        "--python-tensorflow",
+        default=sys.executable,
+        metavar="PATH",
+        help="an interpreter with keras and tensorflow",
+    )
     add("--profile", action="store_true", help="take scratchnet's step apart")
     add("--json", type=pathlib.Path, metavar="PATH", help="write everything to this file")
     options = parser.parse_args()
-    for path in (options.python_torch, options.python_keras):
+    for path in (options.python_torch, options.python_keras, options.python_tensorflow):
         if shutil.which(path) is None:
             parser.error(f"there is no interpreter {path}")
     return options
@@ -53,12 +59,30 @@ def show(lines):
     print(*lines, sep="\n", flush=True)
 
 
+def assemble(stack, pythons, threads, everything):
+    """The contestants whose frameworks are there; what is skipped is noted with its reason."""
+    contestants = []
+    for name in CONTESTANTS:
+        if name in everything["skipped"]:
+            continue
+        try:
+            contestant = Contestant(name, pythons, threads)
+        except Missing as problem:
+            everything["skipped"][name] = str(problem)
+            continue
+        stack.callback(contestant.close)
+        contestants.append(contestant)
+        everything["contestants"][name] = contestant.about
+    return contestants
+
+
 def main():
     options = arguments()
     pythons = {
         "scratchnet": sys.executable,
         "torch": options.python_torch,
         "keras": options.python_keras,
+        "tensorflow": options.python_tensorflow,
     }
     everything = {
         "machine": machine(),
@@ -67,19 +91,11 @@ def main():
         "skipped": {},
         "models": {},
     }
-    with contextlib.ExitStack() as stack:
-        contestants = []
-        for name in CONTESTANTS:
-            try:
-                contestant = Contestant(name, pythons, options.threads)
-            except Missing as problem:
-                everything["skipped"][name] = str(problem)
-                continue
-            stack.callback(contestant.close)
-            contestants.append(contestant)
-            everything["contestants"][name] = contestant.about
-        show(report.head(everything))
-        for name in options.models:
+    for name in options.models:
+        with contextlib.ExitStack() as stack:  # fresh processes, so that each peak is this model's
+            contestants = assemble(stack, pythons, options.threads, everything)
+            if name == options.models[0]:
+                show(report.head(everything))
             timings = contest(contestants, name, options.rounds, options.steps)
             ours = timings["scratchnet"].median
             result = everything["models"][name] = {

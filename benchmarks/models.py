@@ -17,6 +17,7 @@ import itertools
 import numpy as np
 
 from benchmarks.images import FACES, TRANSPOSED, convolutional
+from benchmarks.unpooling import Unpooling
 
 
 class Perceptron:
@@ -159,6 +160,7 @@ MODELS = {  # the number behind each is its lesson
     "convolutions": convolutional(32, 16),  # 09
     "fewer": convolutional(16, 8),  # 09
     "transposed": TRANSPOSED,  # 10
+    "unpooling": Unpooling(),  # 11
     "faces": FACES,  # 12
     "sines": SineAutoencoder(),  # 17
 }

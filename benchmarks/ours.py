@@ -17,6 +17,11 @@ def prepare(threads):
     return about
 
 
+def has(model):
+    """Whether the model is written for us."""
+    return hasattr(model, "scratchnet")
+
+
 def _nothing():
     """What there is to wait for where a call returns only when its work is done."""
 

@@ -6,18 +6,25 @@ large part of the time where models are small. The state stays on the JAX side a
 one before, as a training loop would; the clock stops when the last has ended.
 """
 
+import os
 import platform
 
 from benchmarks.models import LEARNING_RATE
 
 
 def prepare(threads):
-    """What it is made of; the environment has set backend, device and threads (NPROC)."""
+    """What it is made of; the environment has set device and threads (NPROC)."""
+    os.environ["KERAS_BACKEND"] = "jax"
     import jax
     import keras
 
     versions = {"keras": keras.__version__, "jax": jax.__version__}
     return {"python": platform.python_version(), **versions, "threads": threads}
+
+
+def has(model):
+    """Whether the model is written for this framework."""
+    return hasattr(model, "keras")
 
 
 def train_step(model):

@@ -19,6 +19,11 @@ def prepare(threads):
     }
 
 
+def has(model):
+    """Whether the model is written for this framework."""
+    return hasattr(model, "torch")
+
+
 def adam(model, **options):
     """One step of the default Adam, which works tensor by tensor on a CPU."""
     import torch

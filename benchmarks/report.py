@@ -1,6 +1,6 @@
 """The results as text."""
 
-COLUMNS = "{:20} {:>10} {:>8} {:>8} {:>8} {:>14}"
+COLUMNS = "{:20} {:>10} {:>8} {:>8} {:>8} {:>8} {:>14}"
 PARTS = "{:30} {:>8} {:>8} {:>8}"
 
 
@@ -21,11 +21,12 @@ def table(result):
     """One model: a row for each contestant."""
     yield ""
     yield result["title"]
-    yield COLUMNS.format("", "median ms", "min", "max", "cores", "scratchnet is")
+    yield COLUMNS.format("", "median ms", "min", "max", "cores", "peak MB", "scratchnet is")
     for name, t in result["contestants"].items():
         numbers = [f"{t[key]:.2f}" for key in ("median", "min", "max")]
         ratio = "" if name == "scratchnet" else f"{t['scratchnet_ratio']:.2f} x"
-        yield COLUMNS.format(name, *numbers, f"{t['cores']:.1f}", ratio)
+        mb = "" if t["mb"] is None else f"{t['mb']:.0f}"
+        yield COLUMNS.format(name, *numbers, f"{t['cores']:.1f}", mb, ratio)
 
 
 def shares(parts):

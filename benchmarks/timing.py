@@ -25,13 +25,14 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NPROC",  # XLA
 )
-CPU_ONLY = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+CPU_ONLY = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 CONTESTANTS = {  # name -> module, function, whose interpreter
     "scratchnet": ("ours", "train_step", "scratchnet"),
     "torch": ("peers_torch", "adam", "torch"),
     "torch, fused Adam": ("peers_torch", "fused_adam", "torch"),
     "keras on jax": ("peers_keras", "train_step", "keras"),
+    "keras on tensorflow": ("peers_tensorflow", "train_step", "tensorflow"),
     "matrix products": ("ours", "products", "scratchnet"),
 }
 
@@ -80,10 +81,11 @@ class Contestant:
 
 @dataclasses.dataclass
 class Timing:
-    """What one contestant needed for one model, a number a round."""
+    """What one contestant needed for one model, a number a round, and its peak of memory."""
 
     ms: list = dataclasses.field(default_factory=list)
     cores: list = dataclasses.field(default_factory=list)
+    mb: float | None = None
 
     @property
     def median(self):
@@ -93,13 +95,13 @@ class Timing:
         """The numbers of a table's row, and those they came from."""
         cores = statistics.median(self.cores)
         extremes = {"min": min(self.ms), "max": max(self.ms)}
-        return {"median": self.median, **extremes, "cores": cores, "rounds": self.ms}
+        numbers = {"median": self.median, **extremes, "cores": cores, "mb": self.mb}
+        return numbers | {"rounds": self.ms}
 
 
 def contest(contestants, model, rounds, steps):
     """{contestant's name: Timing} for the model of that name."""
-    for contestant in contestants:
-        contestant.ask(model=model)
+    contestants = [contestant for contestant in contestants if contestant.ask(model=model)["has"]]
     timings = {contestant.name: Timing() for contestant in contestants}
     for r in range(rounds):
         first = r % len(contestants)
@@ -108,4 +110,5 @@ def contest(contestants, model, rounds, steps):
             answer = contestant.ask(steps=steps)
             timings[contestant.name].ms.append(answer["ms"])
             timings[contestant.name].cores.append(answer["cores"])
+            timings[contestant.name].mb = answer["mb"]
     return timings

@@ -3,8 +3,8 @@
 It answers one line of JSON on stdout for each line on stdin:
 
     (at the start)     {"about": versions} or {"missing": why}
-    {"model": name}    {}                            builds the model and warms it up
-    {"steps": n}       {"ms": ..., "cores": ...}     a round: n steps, milliseconds a step
+    {"model": name}    {"has": true or false}        builds the model, if the contestant has it
+    {"steps": n}       {"ms", "cores", "mb"}         a round: n steps, milliseconds a step
     {"profile": n}     {"parts": ...}                n steps taken apart (scratchnet only)
 """
 
@@ -14,6 +14,7 @@ import os
 import sys
 import time
 
+from benchmarks import memory
 from benchmarks.models import MODELS
 
 WARM_UP = 20  # steps after building: compilation, first touches of memory
@@ -47,11 +48,15 @@ def serve(contestant, function, threads, requests, answer):
         match request:
             case {"model": name}:
                 model = MODELS[name]
+                if not contestant.has(model):
+                    answer({"has": False})
+                    continue
+                before = memory.start()
                 step, wait = function(model)
                 _repeat(step, wait, WARM_UP)
-                answer({})
+                answer({"has": True})
             case {"steps": steps}:
-                answer(timed_round(step, wait, steps))
+                answer(timed_round(step, wait, steps) | {"mb": memory.peak(before)})
             case {"profile": steps}:
                 from benchmarks.profiling import profile
 

@@ -27,14 +27,13 @@ from scratchnet.layers import (
     GaussianNoise,
     ReLU,
     Sequential,
-    Sigmoid,
 )
-from scratchnet.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
+from scratchnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from scratchnet.metrics import accuracy
 from scratchnet.optimizers import SGD, Adagrad, Adam, AdamW, ClipByGlobalNorm, ClipByValue, RMSprop
 from scratchnet.saving import load, save
 from scratchnet.schedules import CosineDecay, WarmUp
-from scratchnet.training import evaluate, fit, predict, train_step
+from scratchnet.training import evaluate, fit, predict
 
 OPTIMIZERS = [
     lambda: SGD(0.1),
@@ -146,12 +145,7 @@ def test_every_public_layer_loss_and_optimizer_is_here():
     assert public <= made, f"no device test: {public - made}"
 
 
-# -------------------------------------------------------------------------- the budget of a step
-
-
-def autoencoder():
-    """Lesson 01's model, narrower."""
-    return Sequential([Dense(4), ReLU(), Dense(9), Sigmoid()]), BinaryCrossEntropy(), None
+# ------------------------------------------------------------------------------------ small models
 
 
 def classifier():
@@ -165,24 +159,6 @@ def everything():
     parts = [GaussianNoise(0.1), Dense(7), BatchNormalization(), ReLU(), Dropout(0.5)]
     model = Sequential([*parts, ActivityRegularization(l1=0.1), Dense(9)])
     return model, MeanSquaredError(), None
-
-
-@pytest.mark.parametrize(
-    ("make", "launches"), [(autoencoder, 49), (classifier, 51), (everything, 81)]
-)
-def test_a_training_step_never_waits_and_stays_within_its_launches(make, launches):
-    """The numbers are counted ones; more of them would make a small model slower on a GPU."""
-    with fake_cupy.installed(), use_device("gpu"):
-        model, loss, target = make()
-        model.build((9,), 0)
-        x = to_device(np.abs(numbers((5, 9))) % 1)
-        target, optimizer = x if target is None else to_device(target), Adam()
-        train_step(model, loss, optimizer, x, target)  # the first makes the running vectors
-        fake_cupy.reset()
-        with fake_cupy.no_sync():
-            train_step(model, loss, optimizer, x, target)
-        assert fake_cupy.STATS.syncs == 0 and fake_cupy.STATS.uploads <= 2
-        assert fake_cupy.STATS.launches <= launches, fake_cupy.STATS.launches
 
 
 def test_a_run_waits_for_the_device_once_an_epoch_and_not_once_a_batch():

@@ -27,7 +27,7 @@ from scratchnet.backend import on_host, xp_of
 from scratchnet.layers.folding import fold_kernel, unfold
 
 CHUNK = 1 << 20  # bytes of patches made at a time: they stay in a core's cache until multiplied
-FEW = 4  # so few channels lie scattered in a row of patches: then the matrix is filled by columns
+FEW = 4  # so few channels are short pieces of memory: then patches are made, and added, by columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +161,7 @@ def chunks(n, g, channels, like):
 def gather(x, W, g):
     """y (N, OH, OW, F) = patches(x) W, for W (KH, KW, C, F)."""
     c, f = W.shape[2:]
-    if f <= FEW < c and g.mirrored:
+    if f <= FEW < c and g.mirrored and on_host(x):
         return _scatter(x, turned(W), g.mirrored)
     return _gather(x, W, g)
 
@@ -171,7 +171,7 @@ def scatter(dy, W, g):
     if g.folded:
         folded = scatter(dy, fold_kernel(W, g.folded.kernel, g.strides), g.folded)
         return unfold(folded, g.size, g.strides, g.start)
-    if W.shape[2] > FEW and g.mirrored:
+    if g.mirrored and (W.shape[2] > FEW or not on_host(dy)):
         return _gather(dy, turned(W), g.mirrored)
     return _scatter(dy, W, g)
 
