@@ -210,7 +210,7 @@ def test_every_golden_case_is_compared_and_both_archives_say_what_made_them():
 
 
 class Drawn:
-    """Stands for an RNG and gives the noise that PyTorch's step used."""
+    """Stands for an RNG and gives the noise that the framework's step used."""
 
     def __init__(self, noise):
         self.noise = noise
@@ -219,18 +219,20 @@ class Drawn:
         return self.noise
 
 
-def test_three_steps_of_a_vae_end_where_pytorchs_end():
-    (vae, optimizer), (cases, _) = pairs_generative.vae(), load("torch_generative")
+@pytest.mark.parametrize("framework", pairs_generative.VAE_RULES)
+def test_three_steps_of_a_vae_end_where_they_end_in(framework):
+    vae, cases = pairs_generative.vae(), load(f"{framework}_generative")[0]
+    optimizer = copy.deepcopy(pairs_generative.VAE_RULES[framework])
     golden = {field: to_device(a) for field, a in cases["vae"].items()}
     vae.model.parameters[:] = golden["start"]
-    ours = {"losses": [], "kls": []}
+    numbers = []
     for x, noise in zip(golden["x"], golden["noise"], strict=True):
         vae.model.layers[1].rng = Drawn(noise)
         value, kl, _ = train_step(vae.model, vae.loss, optimizer, x, x)
-        ours["losses"].append(float(value))
-        ours["kls"].append(float(kl))
+        numbers.append([float(value), float(kl), float(value + kl)])
+    ours = dict(zip(("losses", "kls", "totals"), np.transpose(numbers), strict=True))
     ours["end"] = vae.model.parameters
-    assert_golden(ours, {field: golden[field] for field in ours})
+    assert_golden(*({f: side[f] for f in ours.keys() & golden.keys()} for side in (ours, golden)))
 
 
 def test_three_steps_of_a_gan_end_where_pytorchs_end(xp):

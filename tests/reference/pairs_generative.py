@@ -1,18 +1,20 @@
-"""Our objects beside the PyTorch code of make_torch_generative.py: whole steps, noise given."""
+"""Our objects beside the code of make_*_generative.py: whole training steps, noise given."""
 
 from scratchnet.layers import Dense, LeakyReLU, Sequential, Tanh
 from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
-from scratchnet.optimizers import Adam, RMSprop
+from scratchnet.optimizers import SGD, Adam, RMSprop
+
+VAE_RULES = {"torch": RMSprop(0.01), "keras": SGD(0.05, momentum=0.9)}  # what trains it there
 
 
 def vae():
-    """x (N, 6) -> code (N, 2) -> logits (N, 6), and what trains it."""
+    """x (N, 6) -> code (N, 2) -> logits (N, 6)."""
     model = VAE(
         Sequential([Dense(7), Tanh(), Dense(4)]), Sequential([Dense(7), Tanh(), Dense(6)]), beta=0.7
     )
     model.build((6,), 0)
-    return model, RMSprop(0.01)
+    return model
 
 
 def gan():
