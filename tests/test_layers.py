@@ -163,6 +163,7 @@ def test_backward_may_be_called_twice_and_nothing_is_written_to(case, train):
     layer.penalty(cache)
     assert bits(layer.backward(dy, cache)) == once
     assert bits(layer.weight_gradients(dy, cache)) == once[1]
+    assert bits(layer.input_gradient(dy, cache)) == once[0]
     assert bits(cache) == remembered
     assert attributes(layer) == before
 

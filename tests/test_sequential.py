@@ -172,6 +172,16 @@ def test_the_gradient_of_the_input_is_not_computed_where_nobody_needs_it(x, dy):
     assert len(model.weight_gradients(dy, cache)) == 4
 
 
+def test_weights_get_no_gradient_where_only_the_input_is_asked_for(x, dy):
+    class Unlearning(Dense):
+        def weight_gradients(self, dy, x):
+            raise AssertionError("nobody asked for this gradient")
+
+    model = built(Sequential([Unlearning(3), Sequential([Tanh(), Unlearning(4)])]))
+    _, cache = model.forward(x)
+    assert model.input_gradient(dy, cache).shape == x.shape
+
+
 @pytest.mark.parametrize("model", [Sequential([]), Sequential([ReLU(), Tanh()])], ids=repr)
 def test_a_model_with_nothing_to_learn(model, x, dy):
     y, cache, _, grads = run(built(model), x, dy)

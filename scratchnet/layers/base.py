@@ -75,6 +75,10 @@ class Layer:
         """grads alone, for the first layer of a model, whose input gradient nobody needs."""
         return self.backward(dy, cache)[1]
 
+    def input_gradient(self, dy, cache):
+        """dx alone, for a model that is passed through without learning (a GAN's discriminator)."""
+        return self.backward(dy, cache)[0]
+
     def penalty(self, cache):
         """What this layer adds to the loss (activity regularization); backward includes it."""
         return sum(layer.penalty(c) for layer, c in self.parts(cache))

@@ -41,8 +41,10 @@ class Dense(Layer):
         return y, x  # what backward must remember: the input, nothing else
 
     def backward(self, dy, x):
-        dx = dy @ self.W.T  # (N, M) (M, D) -> (N, D)
-        return dx, self.weight_gradients(dy, x)
+        return self.input_gradient(dy, x), self.weight_gradients(dy, x)
+
+    def input_gradient(self, dy, x):
+        return dy @ self.W.T  # (N, M) (M, D) -> (N, D)
 
     def weight_gradients(self, dy, x):
         dW = x.T @ dy  # (D, N) (N, M) -> (D, M)

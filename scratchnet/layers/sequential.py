@@ -81,6 +81,11 @@ class Sequential(Layer):
             self._add(grads, layer, layer.weight_gradients(dy, c))
         return grads
 
+    def input_gradient(self, dy, cache):
+        for layer, c in reversed(list(self.parts(cache))):
+            dy = layer.input_gradient(dy, c)
+        return dy
+
     def parts(self, cache):
         return zip(self.layers, cache, strict=True)
 

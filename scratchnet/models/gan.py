@@ -14,7 +14,7 @@ class GAN:
 
     D's update  dL_D/da = (s(a) - t) / N, t = 1 for x and 0 for G(z), on to the weights of D
     G's update  dL_G/da = (s(a) - 1) / N, through D to dL_G/dG(z), on to the weights of G: D's own
-                gradients are thrown away on the way
+                gradients are not computed on the way
 
     Parameters
         generator       z (N, Z) -> x
@@ -48,7 +48,7 @@ class GAN:
         fake, cache = self.generator.forward(z, train=True)
         a, d_cache = self.discriminator.forward(fake, train=True)
         value, loss_cache = self.loss.forward(a, xp_of(a).ones_like(a))
-        d_fake, _ = self.discriminator.backward(self.loss.backward(loss_cache), d_cache)
+        d_fake = self.discriminator.input_gradient(self.loss.backward(loss_cache), d_cache)
         return value, self.generator.weight_gradients(d_fake, cache), cache
 
     def train_step(self, x, z_d, z_g, optimizer_d, optimizer_g):
