@@ -1,7 +1,8 @@
 """Data sets for the lessons. Importing this room is cheap and never downloads anything."""
 
 from scratchnet.data.cache import cache_dir
+from scratchnet.data.faces import Faces, load_faces
 from scratchnet.data.idx import DataError, read_idx
 from scratchnet.data.images import Images, load_images
 
-__all__ = ["DataError", "Images", "cache_dir", "load_images", "read_idx"]
+__all__ = ["DataError", "Faces", "Images", "cache_dir", "load_faces", "load_images", "read_idx"]

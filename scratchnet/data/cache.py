@@ -38,11 +38,12 @@ def locate(dataset, filename, sha256, mirrors):
     raises    DataError where SCRATCHNET_DATA names no folder, a cached file does not match, the
               cache cannot be written, or every mirror fails
     """
-    return (
-        _brought(dataset, filename)
-        or _cached(dataset, filename, sha256)
-        or _downloaded(dataset, filename, sha256, mirrors)
-    )
+    return find(dataset, filename, sha256) or _downloaded(dataset, filename, sha256, mirrors)
+
+
+def find(dataset, filename, sha256):
+    """`locate` without its download: the Path of a file that is here already, else None."""
+    return _brought(dataset, filename) or _cached(dataset, filename, sha256)
 
 
 def _brought(dataset, filename):
