@@ -191,6 +191,10 @@ def _classes(rng, shape, targets):
 REDUCTION = ["mean", "per_sample"]
 LOSSES = {  # name: (combinations of options, prediction and target for a shape)
     "BinaryCrossEntropy": (grid(from_logits=YES_NO, reduction=REDUCTION), _binary),
+    "GaussianNLL": (
+        grid(sigma=[1.0, 0.2], reduction=REDUCTION),
+        lambda rng, shape, **_: _numbers(rng, shape),
+    ),
     "Huber": (
         grid(delta=[1.0, 0.3], reduction=REDUCTION),
         lambda rng, shape, **_: _numbers(rng, shape),

@@ -11,6 +11,8 @@ Losses over several numbers a sample take ``reduction``:
     "per_sample"   summed over the numbers of a sample, averaged over samples, as in a likelihood
 """
 
+import math
+
 from scratchnet.backend import on_host, xp_of
 from scratchnet.errors import as_call, real, unknown_name, yes_or_no
 from scratchnet.layers.shapes import ShapeError
@@ -24,6 +26,7 @@ from scratchnet.numerics import (
 
 __all__ = [
     "BinaryCrossEntropy",
+    "GaussianNLL",
     "Huber",
     "KLToStandardNormal",
     "Loss",
@@ -93,6 +96,30 @@ class MeanSquaredError(Loss):
 
     def backward(self, d):
         return (2 / self._n(d)) * d
+
+
+class GaussianNLL(Loss):
+    """L = 1/n sum (y - t)^2 / (2 s^2) + log s + 1/2 log(2 pi) = -log N(t; y, s^2), in nats.
+
+    dL/dy = 1/n (y - t) / s^2. The squared error, as what it stands for in a likelihood: t is y and
+    noise of the standard deviation `sigma`, s, one number for all. Where its derivative
+    dL/ds is zero, s is the root of the mean squared error: L may fall below zero, as a density may
+    rise above one.
+    """
+
+    def __init__(self, sigma=1.0, reduction="mean"):
+        super().__init__(reduction)
+        self.sigma = real("GaussianNLL", "sigma", sigma, above=0)
+
+    def forward(self, prediction, target):
+        self._check(prediction, target)
+        d = prediction - target
+        n, s = self._n(d), self.sigma
+        constant = (math.log(s) + 0.5 * math.log(2 * math.pi)) * (d.size / n)
+        return (d * d).sum() / (2 * s * s * n) + constant, d
+
+    def backward(self, d):
+        return d / (self._n(d) * self.sigma**2)
 
 
 class MeanAbsoluteError(Loss):

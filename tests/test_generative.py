@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import norm
 
 from scratchnet.backend import RNG, float64
 from scratchnet.gradcheck import gradcheck
@@ -13,9 +14,9 @@ from scratchnet.models.vae import VAE
 from scratchnet.optimizers import SGD, Adagrad, Adam, RMSprop
 
 
-def small_vae(beta=1.0):
-    vae = VAE(Sequential([Dense(7), Tanh(), Dense(4)]), Sequential([Dense(7), Tanh(), Dense(6)]))
-    vae.model.layers[1].beta = beta
+def small_vae(beta=1.0, sigma=None):
+    encoder, decoder = ([Dense(7), Tanh(), Dense(units)] for units in (4, 6))
+    vae = VAE(Sequential(encoder), Sequential(decoder), beta, sigma)
     vae.build((6,), 0)
     return vae
 
@@ -25,6 +26,9 @@ def small_gan(smoothing=0.0):
     g.build((3,), 1)
     d.build((6,), 2)
     return GAN(g, d, smoothing)
+
+
+bernoulli_and_gaussian = pytest.mark.parametrize("sigma", [None, 0.3])
 
 
 def pixels(n=8, dtype="float32"):
@@ -48,8 +52,9 @@ def slope(f, array, eps=1e-6):
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.0, 4.0])
-def test_the_gradient_of_the_whole_vae_loss_is_right_with_its_noise_held(beta):
-    vae, x = small_vae(beta), pixels()
+@bernoulli_and_gaussian
+def test_the_gradient_of_the_whole_vae_loss_is_right_with_its_noise_held(beta, sigma):
+    vae, x = small_vae(beta, sigma), pixels()
     report = gradcheck(vae.model, x, x, loss=vae.loss)
     assert report.ok, str(report)
 
@@ -92,8 +97,9 @@ def test_an_odd_number_of_means_and_log_variances_is_refused_in_words():
         Sampling().build((5,), 0)
 
 
-def test_reconstruction_and_kl_add_up_to_the_loss():
-    vae, x = small_vae(), pixels(32)
+@bernoulli_and_gaussian
+def test_reconstruction_and_kl_add_up_to_the_loss(sigma):
+    vae, x = small_vae(sigma=sigma), pixels(32)
     history = vae.fit(x, optimizer=Adam(0.01), epochs=20, batch_size=8, verbose=False)
     for numbers in (history, {k: [v] for k, v in vae.evaluate(x).items()}):
         parts = np.add(numbers["reconstruction"], numbers["kl"])
@@ -101,8 +107,9 @@ def test_reconstruction_and_kl_add_up_to_the_loss():
     assert history["loss"][-1] < history["loss"][0]
 
 
-def test_more_samples_tighten_the_bound_of_log_p_and_one_sample_is_the_elbo():
-    vae, x = small_vae(), pixels(400)
+@bernoulli_and_gaussian
+def test_more_samples_tighten_the_bound_of_log_p_and_one_sample_is_the_elbo(sigma):
+    vae, x = small_vae(sigma=sigma), pixels(400)
     one, many = (vae.log_likelihood(x, samples=k) for k in (1, 100))
     assert many > one
     assert abs(one + vae.evaluate(x)["loss"]) < 0.3  # both are random: one code a sample
@@ -113,6 +120,11 @@ def test_log_p_of_a_decoder_that_ignores_its_code_is_exact():
     vae.decoder.parameters[:] = 0  # every pixel 1/2, whatever the code
     estimate = vae.log_likelihood(x, samples=3000)
     assert abs(estimate - 6 * np.log(0.5)) < 0.05
+    vae = small_vae(sigma=0.3)
+    vae.decoder.parameters[:] = 0  # every pixel around 0
+    exact = norm(0, 0.3).logpdf(x).sum(axis=1)
+    assert_allclose(vae.log_likelihoods(x, samples=3000, batch_size=7), exact, atol=0.2)
+    assert (vae.decode(np.ones((1, 2), "float32")) == 0).all()
 
 
 def test_pictures_come_from_the_prior_and_lie_between_two_others():

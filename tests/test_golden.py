@@ -44,7 +44,7 @@ def load(name):
 
 TORCH, MADE_WITH_TORCH = load("torch")
 KERAS, MADE_WITH_KERAS = load("keras")
-TORCH |= load("torch_recurrent")[0]
+TORCH |= load("torch_recurrent")[0] | load("torch_densities")[0]
 KERAS |= load("keras_recurrent")[0]
 GOLDEN = TORCH | KERAS
 

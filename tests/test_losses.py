@@ -17,6 +17,7 @@ import scratchnet.losses
 from scratchnet.layers import ShapeError
 from scratchnet.losses import (
     BinaryCrossEntropy,
+    GaussianNLL,
     Huber,
     KLToStandardNormal,
     Loss,
@@ -32,11 +33,14 @@ every_precision = pytest.mark.parametrize("dtype", ["float32", "float64"])
 Y, T = [[1, 2], [3, 4]], [[0, 2], [3, 6]]  # y - t = [[1, 0], [0, -2]]
 P, YES = [[1 / 2, 1 / 4]], [[1, 0]]  # costs log 2 + log 4/3
 LOGITS = np.log([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])  # softmax gives these probabilities back
+GAUSS = LOG2 + math.log(2 * math.pi) / 2  # what a standard deviation of 2 costs a number
 SURE = -(math.log(0.7) + math.log(0.8)) / 2
 PULL = [[-0.15, 0.1, 0.05], [0.05, 0.05, -0.1]]  # (p - t) / 2
 BY_HAND = [
     (MeanSquaredError(), Y, T, 5 / 4, [[0.5, 0], [0, -1]]),
     (MeanSquaredError("per_sample"), Y, T, 5 / 2, [[1, 0], [0, -2]]),
+    (GaussianNLL(2), Y, T, 5 / 32 + GAUSS, [[1 / 16, 0], [0, -1 / 8]]),
+    (GaussianNLL(2, "per_sample"), Y, T, 5 / 16 + 2 * GAUSS, [[1 / 8, 0], [0, -1 / 4]]),
     (MeanAbsoluteError(), Y, T, 3 / 4, [[0.25, 0], [0, -0.25]]),
     (MeanAbsoluteError("per_sample"), Y, T, 3 / 2, [[0.5, 0], [0, -0.5]]),
     (Huber(), Y, T, (0.5 + 1.5) / 4, [[0.25, 0], [0, -0.25]]),

@@ -6,7 +6,7 @@ from scratchnet.backend import as_rng, xp_of
 from scratchnet.errors import whole
 from scratchnet.layers.sampling import Sampling
 from scratchnet.layers.sequential import Sequential
-from scratchnet.losses import BinaryCrossEntropy
+from scratchnet.losses import BinaryCrossEntropy, GaussianNLL
 from scratchnet.numerics import kl_to_standard_normal, logsumexp, sigmoid, softplus
 from scratchnet.training import batches, fit
 
@@ -21,14 +21,20 @@ class VAE:
 
     Parameters
         encoder   x (N, ...) -> [mean | log variance] (N, 2Z)
-        decoder   z (N, Z) -> logits, of x's shape: no sigmoid at its end
+        decoder   z (N, Z) -> logits, of x's shape: no sigmoid at its end; with sigma: the picture
         beta      what KL weighs in training; 1 is the bound
+        sigma     None: pixels are ink or not, Bernoulli; a number: any values, Gaussian around the
+                  decoder's picture with this standard deviation (`vae.loss.sigma`)
     """
 
-    def __init__(self, encoder, decoder, beta=1.0):
+    def __init__(self, encoder, decoder, beta=1.0, sigma=None):
         self.encoder, self.decoder = encoder, decoder
         self.model = Sequential([encoder, Sampling(beta), decoder], name="vae")
-        self.loss = BinaryCrossEntropy(from_logits=True, reduction="per_sample")
+        self.loss = (
+            BinaryCrossEntropy(from_logits=True, reduction="per_sample")
+            if sigma is None
+            else GaussianNLL(sigma, reduction="per_sample")
+        )
 
     def build(self, input_shape, seed):
         """Draw the weights for samples of this shape."""
@@ -50,8 +56,12 @@ class VAE:
         return both[:, :z], both[:, z:]
 
     def decode(self, z):
-        """The probability of ink in each pixel."""
-        return sigmoid(self.decoder(z))
+        """The probability of ink in each pixel; with sigma, the picture."""
+        return self.decoder(z) if self._gaussian else sigmoid(self.decoder(z))
+
+    @property
+    def _gaussian(self):
+        return isinstance(self.loss, GaussianNLL)
 
     def sample(self, like, seed):
         """Pictures from codes of the prior N(0, I); `like` (N, Z) gives how many, and where."""
@@ -76,13 +86,17 @@ class VAE:
         return numbers | {"loss": sum(numbers.values())}
 
     def log_likelihood(self, x, samples=50, seed=0, batch_size=1000):
-        """log p(x) of an average sample: a lower bound that tightens as `samples` K grows.
+        """log p(x) of an average sample: the mean of `log_likelihoods`."""
+        return float(self.log_likelihoods(x, samples, seed, batch_size).sum()) / len(x)
+
+    def log_likelihoods(self, x, samples=50, seed=0, batch_size=1000):
+        """log p(x) of each sample (N,): a lower bound that tightens as `samples` K grows.
 
         log 1/K sum_k w_k,  w_k = p(x | z_k) p(z_k) / q(z_k | x),  z_k ~ q(z | x): with K = 1 the
         ELBO. Burda, Grosse and Salakhutdinov (2016), equation 8.
         """
         whole("log_likelihood", "samples", samples)
-        rng, total = as_rng(seed), 0
+        rng, found = as_rng(seed), []
         for s in batches(len(x), batch_size):
             m, v = self.encode(x[s])
             log_w = []
@@ -93,10 +107,18 @@ class VAE:
                 log_prior = 0.5 * (v + e * e - z * z).sum(axis=1)
                 log_w.append(self._log_likelihood(x[s], z) + log_prior)
             log_w = xp_of(m).stack(log_w)  # (K, N)
-            total = total + (logsumexp(log_w, axis=0) - math.log(samples)).sum()
-        return float(total) / len(x)
+            found.append(logsumexp(log_w, axis=0)[0] - math.log(samples))
+        return xp_of(x).concatenate(found)  # (N,)
 
     def _log_likelihood(self, x, z):
-        """log p(x | z) = sum over pixels of x a - softplus(a), a the decoder's logits: (N,)."""
+        """log p(x | z) (N,): the sum over pixels of x a - softplus(a), a the decoder's logits.
+
+        With sigma s and the decoder's picture a: of -(x - a)^2 / (2 s^2) - log s - 1/2 log(2 pi).
+        """
         a = self.decoder(z)
-        return (x * a - softplus(a)).reshape(len(x), -1).sum(axis=1)
+        if self._gaussian:
+            s = self.loss.sigma
+            each = -0.5 * ((x - a) / s) ** 2 - math.log(s) - 0.5 * math.log(2 * math.pi)
+        else:
+            each = x * a - softplus(a)
+        return each.reshape(len(x), -1).sum(axis=1)

@@ -22,6 +22,7 @@ from scratchnet.layers import (
 )
 from scratchnet.losses import (
     BinaryCrossEntropy,
+    GaussianNLL,
     Huber,
     KLToStandardNormal,
     MeanAbsoluteError,
@@ -127,6 +128,8 @@ PENALTIES = {
 LOSSES = {
     "F.mse_loss(y, t)": MeanSquaredError(),
     "F.mse_loss(y, t, reduction='sum') / len(y)": MeanSquaredError("per_sample"),
+    "-Normal(y, 0.2).log_prob(t).mean()": GaussianNLL(0.2),
+    "-Normal(y, 1.5).log_prob(t).sum() / len(y)": GaussianNLL(1.5, "per_sample"),
     "F.l1_loss(y, t)": MeanAbsoluteError(),
     "F.l1_loss(y, t, reduction='sum') / len(y)": MeanAbsoluteError("per_sample"),
     "F.huber_loss(y, t)": Huber(),
