@@ -6,14 +6,17 @@ Each takes and returns arrays of one floating dtype, on the device of its argume
 from scratchnet.backend import xp_of
 
 
-def sigmoid(x):
+def sigmoid(x, out=None):
     """s(x) = 1 / (1 + exp(-x)), computed as (tanh(x/2) + 1) / 2, which cannot overflow.
 
     In float32 the result is exactly 0 below about -17 and exactly 1 above 17: never take its log.
-    Losses that need log s(x) start from x itself, see `log_sigmoid`.
+    Losses that need log s(x) start from x itself, see `log_sigmoid`. With out, an array like x or
+    x itself, the result is written there.
     """
-    y = xp_of(x).tanh(0.5 * x)
-    y *= 0.5  # in place: y is ours, and every fresh array costs time
+    xp = xp_of(x)
+    y = xp.multiply(x, 0.5, out=out)
+    xp.tanh(y, out=y)  # in place: y is ours, and every fresh array costs time
+    y *= 0.5
     y += 0.5
     return y
 

@@ -7,7 +7,7 @@ from cases import read_only
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from scratchnet.numerics import log_sigmoid, log_softmax, logsumexp, sigmoid, softmax, softplus
 
@@ -99,3 +99,10 @@ def test_one_class_alone_is_certain(function):
     x = np.array([[1000.0], [-1000.0]])
     certain = {logsumexp: x, log_softmax: [[0], [0]], softmax: [[1], [1]]}
     assert_allclose(strictly(function, x), certain[function], rtol=0)
+
+
+def test_sigmoid_can_write_over_its_input():
+    x = np.linspace(-3, 3, 7)
+    expected = sigmoid(x)
+    assert sigmoid(x, out=x) is x
+    assert_array_equal(x, expected)

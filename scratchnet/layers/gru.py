@@ -1,6 +1,6 @@
 """GRU: the gated recurrent unit, an LSTM without a cell of its own and with a gate less."""
 
-from scratchnet.backend import zeros
+from scratchnet.backend import xp_of, zeros
 from scratchnet.layers.recurrent import Recurrent, activation_of
 
 
@@ -56,7 +56,7 @@ class GRU(Recurrent):
             name,
         )
         self.recurrent_activation = recurrent_activation
-        self.s = activation_of(recurrent_activation)
+        self.s, self.s_slope = activation_of(recurrent_activation)
 
     def initial_bias(self):
         return zeros((2, 3 * self.units))
@@ -64,29 +64,30 @@ class GRU(Recurrent):
     def bias_of_x(self):
         return self.b[0]
 
-    def bias_gradient(self, da, dr):
-        db = zeros((2, da.shape[1])).astype(da.dtype)
-        db[0], db[1] = da.sum(axis=0), dr.sum(axis=0)
-        return db
+    def bias_gradient(self, db, dr):
+        return xp_of(db).stack([db, dr.sum(axis=1).reshape(-1)])
 
-    def step(self, a, r, h):
-        M = self.units
+    def step(self, a, r, before, after):
+        (h,), (h_after,) = before, after
         if self.use_bias:
-            r += self.b[1]
-        zq, _ = self.s.forward(a[:, : 2 * M] + r[:, : 2 * M])
-        z, q, rg = zq[:, :M], zq[:, M:], r[:, 2 * M :]
-        g, _ = self.phi.forward(a[:, 2 * M :] + q * rg)
-        return (g + z * (h - g),), (zq, g, rg)
+            r += self.b[1].reshape(3, 1, -1)
+        zq, z, q, g, rg = a[:2], a[0], a[1], a[2], r[2].copy()
+        zq += r[:2]
+        self.s(zq, out=zq)
+        g += q * rg
+        self.phi(g, out=g)
+        h_after[...] = g + z * (h - g)
+        return rg
 
-    def step_back(self, da, dr, pulls, kept, state):
-        (dh,), (zq, g, rg), (h,) = pulls, kept, state
-        M = self.units
-        z, q = zq[:, :M], zq[:, M:]
-        dag = self.phi.backward(dh * (1 - z), g)[0]
-        da[:, :M] = dh * (h - g)
-        da[:, M : 2 * M] = dag * rg
-        da[:, : 2 * M] = self.s.backward(da[:, : 2 * M], zq)[0]
-        da[:, 2 * M :] = dag
-        dr[:, : 2 * M] = da[:, : 2 * M]
-        dr[:, 2 * M :] = dag * q
-        return (dh * z,)
+    def step_back(self, da, dr, pulls, gates, rg, before):
+        (dh,), (h,) = pulls, before
+        zq, z, q, g = gates[:2], gates[0], gates[1], gates[2]
+        dzq, dag = da[:2], da[2]
+        dag[...] = dh * (1 - z)
+        dag *= self.phi_slope(g)
+        da[0] = dh * (h - g)
+        da[1] = dag * rg
+        dzq *= self.s_slope(zq)
+        dr[:2] = dzq
+        dr[2] = dag * q
+        dh *= z

@@ -72,7 +72,7 @@ class LSTM(Recurrent):
             name,
         )
         self.recurrent_activation = recurrent_activation
-        self.s = activation_of(recurrent_activation)
+        self.s, self.s_slope = activation_of(recurrent_activation)
         self.unit_forget_bias = yes_or_no("LSTM", "unit_forget_bias", unit_forget_bias)
 
     def initial_bias(self):
@@ -81,25 +81,30 @@ class LSTM(Recurrent):
             b[M : 2 * M] = ones((M,))
         return b
 
-    def step(self, a, r, h, c):
+    def step(self, a, r, before, after):
+        (_, c), (h_after, c_after), xp = before, after, xp_of(a)
         a += r
-        M = self.units
-        i_f, _ = self.s.forward(a[:, : 2 * M])  # neighbours: one call for both
-        g, _ = self.phi.forward(a[:, 2 * M : 3 * M])
-        o, _ = self.s.forward(a[:, 3 * M :])
-        c = i_f[:, M:] * c
-        c += i_f[:, :M] * g
-        phi_c, _ = self.phi.forward(c)
-        return (o * phi_c, c), (i_f, g, o, phi_c)
+        i_f, i, f, g, o = a[:2], a[0], a[1], a[2], a[3]
+        self.s(i_f, out=i_f)  # neighbours: one call for both
+        self.phi(g, out=g)
+        self.s(o, out=o)
+        xp.multiply(f, c, out=c_after)
+        c_after += i * g
+        phi_c = self.phi(c_after)
+        xp.multiply(o, phi_c, out=h_after)
+        return phi_c
 
-    def step_back(self, da, dr, pulls, kept, state):
-        (dh, dc), (i_f, g, o, phi_c), (_, c) = pulls, kept, state
-        M = self.units
-        i, f = i_f[:, :M], i_f[:, M:]
-        dc = dc + self.phi.backward(dh * o, phi_c)[0]
-        da[:, :M] = dc * g
-        da[:, M : 2 * M] = dc * c
-        da[:, : 2 * M] = self.s.backward(da[:, : 2 * M], i_f)[0]
-        da[:, 2 * M : 3 * M] = self.phi.backward(dc * i, g)[0]
-        da[:, 3 * M :] = self.s.backward(dh * phi_c, o)[0]
-        return 0, dc * f
+    def step_back(self, da, dr, pulls, gates, phi_c, before):
+        (dh, dc), (_, c), xp = pulls, before, xp_of(da)
+        i_f, i, f, g, o = gates[:2], gates[0], gates[1], gates[2], gates[3]
+        da_if, da_g, da_o = da[:2], da[2], da[3]
+        dc += dh * o * self.phi_slope(phi_c)
+        xp.multiply(dc, g, out=da[0])
+        xp.multiply(dc, c, out=da[1])
+        xp.multiply(dc, i, out=da_g)
+        xp.multiply(dh, phi_c, out=da_o)
+        da_if *= self.s_slope(i_f)
+        da_g *= self.phi_slope(g)
+        da_o *= self.s_slope(o)
+        dc *= f
+        dh[...] = 0  # all of h's way is through U

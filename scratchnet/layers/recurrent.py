@@ -7,32 +7,44 @@ backwards: back-propagation through time (Werbos, 1990). With the state h_0 give
 
 x W is computed for all steps before the loop, and dW, dU and dx from all steps after it. Only what
 needs the state before it, the product with U, must wait its turn.
+
+Arrays lie as the loop reads them: time before batch, and each of the G gates in a block of its own,
+(G, T, N, M). A formula of a step then runs through whole blocks of memory, and writes in place.
 """
 
 from scratchnet.backend import xp_of, zeros
 from scratchnet.errors import unknown_name, whole, yes_or_no
 from scratchnet.initializers import initializer
-from scratchnet.layers.activations import ReLU, Sigmoid, Tanh
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
+from scratchnet.numerics import sigmoid
 
 
-class _Linear(Layer):
-    def forward(self, x, train=False):
-        return x, x
-
-    def backward(self, dy, y):
-        return dy, {}
+def _linear(x, out=None):
+    return xp_of(x).positive(x, out=out)
 
 
-ACTIVATIONS = {"linear": _Linear, "relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh}  # y is the cache
+def _relu(x, out=None):
+    return xp_of(x).maximum(x, 0, out=out)
+
+
+def _tanh(x, out=None):
+    return xp_of(x).tanh(x, out=out)
+
+
+ACTIVATIONS = {  # name: y = f(x), written into out; and f'(x), from y
+    "linear": (_linear, lambda y: 1),
+    "relu": (_relu, lambda y: y > 0),
+    "sigmoid": (sigmoid, lambda y: y * (1 - y)),
+    "tanh": (_tanh, lambda y: 1 - y * y),
+}
 
 
 def activation_of(name):
-    """The activation layer of that name, one whose cache is its output."""
+    """(f, f') of that name, as in ACTIVATIONS."""
     if name not in ACTIVATIONS:
         raise unknown_name("activation", name, ACTIVATIONS)
-    return ACTIVATIONS[name]()
+    return ACTIVATIONS[name]
 
 
 class Recurrent(Layer):
@@ -47,8 +59,8 @@ class Recurrent(Layer):
         units                   M, the size of the state
         activation              phi: "tanh", "relu", "sigmoid" or "linear"
         use_bias                False leaves b out
-        kernel_initializer      how W (D, gates M) is drawn
-        recurrent_initializer   how U (M, gates M) is drawn: orthogonal keeps lengths over many
+        kernel_initializer      how W (D, G M) is drawn
+        recurrent_initializer   how U (M, G M) is drawn: orthogonal keeps lengths over many
                                 steps
         return_sequences        every step's output instead of the last
         return_state            also the state after the last step
@@ -59,7 +71,7 @@ class Recurrent(Layer):
     """
 
     remembers = "x, states, gates"
-    states, gates = ("h",), 1  # what is handed on; how many blocks of M columns W and U have
+    states, gates = ("h",), 1  # what is handed on; G, how many blocks of M columns W and U have
     own_pull = False  # True if a_t and r_t enter a step apart and have different gradients
 
     def __init__(
@@ -78,7 +90,8 @@ class Recurrent(Layer):
         super().__init__(name)
         kind = type(self).__name__
         self.units = whole(kind, "units", units)
-        self.activation, self.phi = activation, activation_of(activation)
+        self.activation = activation
+        self.phi, self.phi_slope = activation_of(activation)
         self.use_bias = yes_or_no(kind, "use_bias", use_bias)
         self.kernel_initializer = kernel_initializer
         self.recurrent_initializer = recurrent_initializer
@@ -123,17 +136,17 @@ class Recurrent(Layer):
 
     # ------------------------------------------------------------------ what a cell writes
 
-    def step(self, a, r, *state):
-        """(state after, what step_back must remember), from a = x W + b and r = h U, (N, gates M).
+    def step(self, a, r, before, after):
+        """Fill the state after, from a = x W + b, r = h U, (G, N, M), and the state before.
 
-        May write into a and r.
+        a is remembered, so the gates are written over it. Returns what else step_back needs.
         """
         raise NotImplementedError
 
-    def step_back(self, da, dr, pulls, kept, state):
+    def step_back(self, da, dr, pulls, gates, kept, before):
         """Fill da (and dr, if own_pull; otherwise it is da) from the gradients of the state after.
 
-        Returns the gradients of the state before, without the way of h through r = h U.
+        Turns these pulls into the gradients of the state before, without h's way through r = h U.
         """
         raise NotImplementedError
 
@@ -141,87 +154,92 @@ class Recurrent(Layer):
 
     def forward(self, x, train=False):
         with_state = isinstance(x, tuple)
-        x, *state = x if with_state else (x,)
+        x, *start = x if with_state else (x,)
         xp, (n, t_end, d) = xp_of(x), x.shape
-        state = state or [xp.zeros((n, self.units), x.dtype) for _ in self.states]
-        x = xp.ascontiguousarray(self._in_order(x.transpose(1, 0, 2)))  # (T, N, D)
-        absent = self._absent(x)
-        a = x.reshape(-1, d) @ self.W  # (T N, D) (D, G M): every step's at once
-        if self.use_bias:
-            a += self.bias_of_x()
-        a = a.reshape(t_end, n, -1)
-        hs = xp.empty((t_end + 1, n, self.units), x.dtype)
-        hs[0] = state[0]
-        tape = []
+        x1 = xp.ones((t_end, n, d + 1), x.dtype)  # [x 1]: b is the weight of an input that is 1
+        x1[:, :, :d] = self._in_order(x.transpose(1, 0, 2))
+        b = self.bias_of_x() if self.use_bias else xp.zeros_like(self.W[0])
+        W1, U = self._by_gate(xp.concatenate([self.W, b[None]])), self._by_gate(self.U)
+        a = x1.reshape(-1, d + 1) @ W1  # (T N, D+1) (G, D+1, M): all steps at once
+        a = a.reshape(self.gates, t_end, n, self.units)
+        states = [xp.empty((t_end + 1, n, self.units), x.dtype) for _ in self.states]
+        for state, first in zip(states, start or [0] * len(states), strict=True):
+            state[0] = first
+        r, absent, tape = xp.empty_like(a[:, 0]), self._absent(x1), []
         for t in range(t_end):
-            before = state
-            r = before[0] @ self.U  # (N, M) (M, G M): all gates in one product
-            state, kept = self.step(a[t], r, *before)
+            before, after = [s[t] for s in states], [s[t + 1] for s in states]
+            xp.matmul(before[0], U, out=r)  # (N, M) (G, M, M): all gates in one product
+            tape.append(self.step(a[:, t], r, before, after))
             if absent is not None:
-                state = [xp.where(absent[t], b, s) for b, s in zip(before, state, strict=True)]
-            hs[t + 1] = state[0]
-            tape.append((before, kept))
-        y = hs[1:].transpose(1, 0, 2) if self.return_sequences else state[0]
-        return (y, *state) if self.return_state else y, (x, hs, tape, with_state)
+                for was, now in zip(before, after, strict=True):
+                    now[...] = xp.where(absent[t], was, now)
+        y = states[0][1:].transpose(1, 0, 2) if self.return_sequences else after[0]
+        return (y, *after) if self.return_state else y, (x1, states, a, tape, with_state)
 
     def backward(self, dy, cache):
-        x, da, dr, hs, pulls, with_state = self._through_time(dy, cache)
-        t_end, n, d = x.shape
-        dx = (da.reshape(t_end * n, -1) @ self.W.T).reshape(x.shape)  # (T, N, G M) (G M, D)
+        da, dr, pulls = self._through_time(dy, cache)
+        (_, t_end, n, _), (*_, with_state) = da.shape, cache
+        side_by_side = da.transpose(1, 2, 0, 3).reshape(t_end * n, -1)  # (T N, G M)
+        dx = (side_by_side @ self.W.T).reshape(t_end, n, -1)  # (T N, G M) (G M, D)
         dx = self._in_order(dx).transpose(1, 0, 2)
-        return (dx, *pulls) if with_state else dx, self._sums(x, hs, da, dr)
+        return (dx, *pulls) if with_state else dx, self._sums(da, dr, cache)
 
     def weight_gradients(self, dy, cache):
-        x, da, dr, hs, _, _ = self._through_time(dy, cache)
-        return self._sums(x, hs, da, dr)
+        da, dr, _ = self._through_time(dy, cache)
+        return self._sums(da, dr, cache)
 
     def _through_time(self, dy, cache):
         """The loop backwards: what reaches each a_t and r_t, and the state at the start."""
-        x, hs, tape, with_state = cache
+        x1, states, gates, tape, _ = cache
         dy, *last = dy if self.return_state else (dy,)
-        absent = self._absent(x)
-        xp, (t_end, n, _) = xp_of(x), x.shape
-        da = xp.empty((t_end, n, self.gates * self.units), x.dtype)
+        xp, absent = xp_of(x1), self._absent(x1)
+        da = xp.empty_like(gates)  # (G, T, N, M)
         dr = xp.empty_like(da) if self.own_pull else da
-        pulls = last or [xp.zeros((n, self.units), x.dtype) for _ in self.states]
+        pulls = [p.copy() for p in last] or [xp.zeros_like(s[0]) for s in states]
         dys = dy.transpose(1, 0, 2) if self.return_sequences else None
         if dys is None:
-            pulls = [pulls[0] + dy, *pulls[1:]]
-        for t in reversed(range(t_end)):
+            pulls[0] += dy
+        UT = xp.ascontiguousarray(self._by_gate(self.U).transpose(0, 2, 1))
+        for t in reversed(range(len(x1))):
             if dys is not None:  # h_t is an output, and it is what the next step reads
-                pulls = [pulls[0] + dys[t], *pulls[1:]]
-            before, kept = tape[t]
-            past = 0
+                pulls[0] += dys[t]
             if absent is not None:  # an absent step hands everything through
                 past = [xp.where(absent[t], pull, 0) for pull in pulls]
                 pulls = [xp.where(absent[t], 0, pull) for pull in pulls]
-            pulls = list(self.step_back(da[t], dr[t], pulls, kept, before))
-            pulls[0] = pulls[0] + dr[t] @ self.U.T  # (N, G M) (G M, M)
+            before = [s[t] for s in states]
+            self.step_back(da[:, t], dr[:, t], pulls, gates[:, t], tape[t], before)
+            pulls[0] += (dr[:, t] @ UT).sum(axis=0)  # (G, N, M) (G, M, M): all gates read h
             if absent is not None:
                 pulls = [pull + p for pull, p in zip(pulls, past, strict=True)]
-        return x, da, dr, hs, pulls, with_state
+        return da, dr, pulls
 
-    def _sums(self, x, hs, da, dr):
+    def _sums(self, da, dr, cache):
         """dW, dU, db: every step used the same weights, so their pulls add up, in one product."""
-        rows = da.shape[0] * da.shape[1]
-        da, dr = da.reshape(rows, -1), dr.reshape(rows, -1)  # (T N, G M)
-        dW = x.reshape(rows, -1).T @ da  # (D, T N) (T N, G M)
-        dU = hs[:-1].reshape(rows, -1).T @ dr  # (M, T N) (T N, G M)
-        return {"W": dW, "U": dU} | ({"b": self.bias_gradient(da, dr)} if self.use_bias else {})
+        x1, (hs, *_), *_ = cache
+        da, dr = (d.reshape(self.gates, -1, self.units) for d in (da, dr))  # (G, T N, M)
+        dW1 = x1.reshape(-1, x1.shape[2]).T @ da  # (D+1, T N) (G, T N, M)
+        dU = hs[:-1].reshape(-1, self.units).T @ dr  # (M, T N) (G, T N, M)
+        dW1, dU = (d.transpose(1, 0, 2).reshape(d.shape[1], -1) for d in (dW1, dU))
+        grads = {"W": dW1[:-1], "U": dU}
+        return grads | ({"b": self.bias_gradient(dW1[-1], dr)} if self.use_bias else {})
 
     def bias_of_x(self):
         """The part of b that is added to x W."""
         return self.b
 
-    def bias_gradient(self, da, dr):
-        """db from the gradients (T N, gates M) of all a and r."""
-        return da.sum(axis=0)
+    def bias_gradient(self, db, dr):
+        """The gradient of b, from that of `bias_of_x` and those of all r, (G, T N, M)."""
+        return db
 
-    def _absent(self, x):
+    def _by_gate(self, W):
+        """(D, G M) -> (G, D, M), so that each gate's numbers lie together, here and in a and r."""
+        return xp_of(W).ascontiguousarray(W.reshape(len(W), self.gates, -1).transpose(1, 0, 2))
+
+    def _absent(self, x1):
         """Which samples have no step t, (T, N, 1); None if the layer has no mask."""
         if self.mask_value is None:
             return None
-        return (x == self.mask_value).all(axis=-1, keepdims=True)
+        return (x1[:, :, :-1] == self.mask_value).all(axis=-1, keepdims=True)
 
     def _in_order(self, x):
         return x[::-1] if self.go_backwards else x
@@ -235,11 +253,12 @@ class SimpleRNN(Recurrent):
     h is multiplied by U at every step, so after many its gradient has vanished or exploded.
     """
 
-    def step(self, a, r, h):
+    def step(self, a, r, before, after):
         a += r
-        h, cache = self.phi.forward(a)
-        return (h,), cache
+        after[0][...] = self.phi(a, out=a)[0]
 
-    def step_back(self, da, dr, pulls, kept, state):
-        da[...] = self.phi.backward(pulls[0], kept)[0]
-        return (0,)  # all of h's way is through U
+    def step_back(self, da, dr, pulls, gates, kept, before):
+        (dh,) = pulls
+        da[...] = dh
+        da *= self.phi_slope(gates)
+        dh[...] = 0  # all of h's way is through U

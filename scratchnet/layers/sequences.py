@@ -1,5 +1,6 @@
 """RepeatVector and TimeDistributed: from a vector to a sequence, and a layer at every step."""
 
+from scratchnet.backend import xp_of
 from scratchnet.errors import whole
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError, written
@@ -17,7 +18,8 @@ class RepeatVector(Layer):
         return self.n, d
 
     def forward(self, x, train=False):
-        return x[:, None].repeat(self.n, axis=1), None
+        n, d = x.shape
+        return xp_of(x).broadcast_to(x[:, None], (n, self.n, d)), None  # a view: no copies of x
 
     def backward(self, dy, cache):
         return dy.sum(axis=1), {}
