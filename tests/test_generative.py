@@ -21,11 +21,11 @@ def small_vae(beta=1.0, sigma=None):
     return vae
 
 
-def small_gan(smoothing=0.0):
+def small_gan(smoothing=0.0, averaging=0.0):
     g, d = Sequential([Dense(5), Tanh(), Dense(6)]), Sequential([Dense(5), LeakyReLU(), Dense(1)])
     g.build((3,), 1)
     d.build((6,), 2)
-    return GAN(g, d, smoothing)
+    return GAN(g, d, smoothing, averaging)
 
 
 bernoulli_and_gaussian = pytest.mark.parametrize("sigma", [None, 0.3])
@@ -170,6 +170,20 @@ def test_equal_seeds_train_equal_gans_and_both_sides_learn():
     (history, samples), (again, same) = trained(), trained()
     assert history == again and (samples == same).all()
     assert len(history["generator"]) == len(history["discriminator"]) == 3
+
+
+def test_a_mean_generator_has_the_weighted_mean_of_all_weights_and_training_does_not_see_it():
+    plain, gan, seen = small_gan(), small_gan(averaging=0.9), []
+    for one in (plain, gan):
+        sides, rng = (Adam(0.01), Adam(0.01)), RNG(0)
+        for _ in range(5):
+            one.train_step(pixels(), one.codes(8, rng), one.codes(8, rng), *sides)
+            seen += [plain.generator.parameters.copy()] if one is plain else []
+    assert (gan.generator.parameters == plain.generator.parameters).all()
+    expected = np.average(seen, axis=0, weights=0.9 ** np.arange(5)[::-1])
+    assert_allclose(gan.averaged.parameters, expected, rtol=1e-5, atol=1e-7)
+    assert (gan.sample(4, 0) == gan.averaged(gan.codes(4, 0))).all()
+    assert (plain.sample(4, 0) == plain.generator(plain.codes(4, 0))).all()
 
 
 @pytest.mark.parametrize("logit", [-1e4, 1e4])

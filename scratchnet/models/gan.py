@@ -3,6 +3,7 @@
 from scratchnet.backend import RNG, as_rng, xp_of
 from scratchnet.errors import real, whole
 from scratchnet.losses import BinaryCrossEntropy
+from scratchnet.saving import model_arrays
 from scratchnet.training import batches
 
 
@@ -20,12 +21,16 @@ class GAN:
         generator       z (N, Z) -> x
         discriminator   x -> logits (N, 1): no sigmoid at its end
         smoothing       targets 1 - smoothing for real samples: Salimans et al. (2016), one-sided
+        averaging       decay d of a running mean of G's weights, from which `sample` draws; 0: of
+                        the last weights alone. Training does not see it. Yazici et al. (2019)
     """
 
-    def __init__(self, generator, discriminator, smoothing=0.0):
+    def __init__(self, generator, discriminator, smoothing=0.0, averaging=0.0):
         self.generator, self.discriminator = generator, discriminator
         self.smoothing = real("GAN", "smoothing", smoothing, at_least=0, below=1)
+        self.averaging = real("GAN", "averaging", averaging, at_least=0, below=1)
         self.loss = BinaryCrossEntropy(from_logits=True)
+        self.averaged, self.t = None, 0  # a copy of G with mean weights; steps it has seen
 
     def discriminator_gradients(self, x, z):
         """(L_D, {name: gradient}, D's two caches) for real x and codes z."""
@@ -61,7 +66,21 @@ class GAN:
         loss_g, grads, cache = self.generator_gradients(z_g)
         optimizer_g.step(g.parameters, g.flatten(grads))
         g.commit(cache)
+        if self.averaging:
+            self._average()
         return loss_d, loss_g
+
+    def _average(self):
+        """mean += (1 - d) / (1 - d^t) (w - mean), for weights and running averages of layers.
+
+        The division by 1 - d^t makes the first ones a true mean, as in Adam.
+        """
+        self.averaged = self.averaged or self.generator.mapped(lambda array: array.copy())
+        self.t += 1
+        share = (1 - self.averaging) / (1 - self.averaging**self.t)
+        now = model_arrays(self.generator)
+        for name, mean in model_arrays(self.averaged).items():
+            mean += share * (now[name] - mean)
 
     def fit(self, x, *, optimizer_d, optimizer_g, epochs=1, batch_size=128, seed=0, on_epoch=None):
         """Train; return {"discriminator": [...], "generator": [...]}, a number an epoch.
@@ -92,5 +111,5 @@ class GAN:
         return as_rng(seed).normal(like=xp_of(weights).empty(shape, dtype=weights.dtype))
 
     def sample(self, n, seed):
-        """n samples of the generator, at inference."""
-        return self.generator(self.codes(n, seed))
+        """n samples of the generator, at inference; with `averaging`, of its mean."""
+        return (self.averaged or self.generator)(self.codes(n, seed))
