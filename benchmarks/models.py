@@ -8,6 +8,8 @@ A new model is a class with a method for each framework, and a line in MODELS:
     torch()        a module and its loss, float32 on the CPU
     keras()        a built model and its loss
 
+or, where a model has a training step of its own, `scratchnet_step`, ...: see gan.py.
+
 Each contestant runs in a process of its own, perhaps in an environment that has only its own
 framework. So frameworks are imported where they are used, never at the head of a file.
 """
@@ -16,6 +18,7 @@ import itertools
 
 import numpy as np
 
+from benchmarks.gan import Adversaries
 from benchmarks.images import FACES, TRANSPOSED, convolutional
 from benchmarks.unpooling import Unpooling
 
@@ -162,6 +165,7 @@ MODELS = {  # the number behind each is its lesson
     "transposed": TRANSPOSED,  # 10
     "unpooling": Unpooling(),  # 11
     "faces": FACES,  # 12
+    "gan": Adversaries(),  # 16
     "sines": SineAutoencoder(),  # 17
 }
 

@@ -27,10 +27,12 @@ def _nothing():
 
 
 def train_step(model):
-    """`scratchnet.training.train_step` with Adam."""
+    """`scratchnet.training.train_step` with Adam, or the model's own step."""
     from scratchnet.optimizers import Adam
     from scratchnet.training import train_step
 
+    if hasattr(model, "scratchnet_step"):
+        return model.scratchnet_step(LEARNING_RATE), _nothing
     net, loss = model.scratchnet()
     optimizer = Adam(LEARNING_RATE)
     x, target = model.batch()

@@ -32,6 +32,8 @@ def train_step(model):
     import jax
     from keras.optimizers import Adam
 
+    if hasattr(model, "keras_step"):
+        return model.keras_step(LEARNING_RATE)
     net, loss = model.keras()
     optimizer = Adam(LEARNING_RATE)
     optimizer.build(net.trainable_variables)
