@@ -1,0 +1,188 @@
+"""The oracle: small models by enumeration, in float64. Everything else is tested against it.
+
+One side is enumerated, state by state; the other is summed in closed form, because its units are
+independent given the first. So the cost is 2^(units of the smaller side), not 2^(all units): 784
+visible and 16 hidden units take a second.
+"""
+
+import functools
+import math
+
+from scratchnet.backend import float64, xp_of
+from scratchnet.boltzmann.chain import EVEN, ODD
+from scratchnet.errors import require
+from scratchnet.numerics import logsumexp, softmax
+
+__all__ = [
+    "conditionals",
+    "data_statistics",
+    "expected_cd_gradient",
+    "gradient",
+    "log_likelihood",
+    "log_partition",
+    "log_unnormalized",
+    "model_statistics",
+]
+
+CHUNK = 2**14  # states at once
+LIMIT = 2**26  # states at most: minutes
+
+
+def _in_float64(function):
+    """The network (and v) in double precision, whatever the model is trained in."""
+
+    @functools.wraps(function)
+    def exactly(network, *arguments, **options):
+        network = network.mapped(lambda a: a.astype("float64"))
+        arguments = [a.astype("float64") if hasattr(a, "astype") else a for a in arguments]
+        with float64():
+            return function(network, *arguments, **options)
+
+    return exactly
+
+
+def _count(network, some):
+    """How many joint states these layers have."""
+    return math.prod(network.units[i].count(len(network.biases[i])) for i in some)
+
+
+def _chunks(network, some):
+    """All joint states of some layers, as lists of layers (chunk, n_i), None for the others."""
+    total = _count(network, some)
+    require(
+        total <= LIMIT,
+        f"2^{math.log2(total):.0f} states are too many to enumerate: at most {LIMIT}",
+    )
+    for start in range(0, total, CHUNK):
+        number = xp_of(network.biases[0]).arange(start, min(start + CHUNK, total))
+        layers = [None] * (network.depth + 1)
+        for i in some:
+            n = len(network.biases[i])
+            count = network.units[i].count(n)
+            layers[i] = network.units[i].states(number % count, n)
+            number = number // count
+        yield layers
+
+
+def _smaller(network):
+    """The side with fewer states."""
+    even, odd = (_count(network, network.side(side)) for side in (EVEN, ODD))
+    return ODD if odd <= even else EVEN
+
+
+def _log_weight(network, layers, side):
+    """log sum over the other side of exp(-E), for states of one side: (chunk,)."""
+    own = sum(network.units[i].own_energy(layers[i], network.biases[i]) for i in network.side(side))
+    rest = sum(
+        network.units[i].log_normalizer(network.field(i, layers), network.biases[i])
+        for i in network.side(1 - side)
+    )
+    return rest - own
+
+
+@_in_float64
+def log_partition(network, side=None):
+    """log Z, a float; by the smaller side, or by the one that is named (EVEN, ODD)."""
+    side = _smaller(network) if side is None else side
+    parts = [
+        logsumexp(_log_weight(network, layers, side))
+        for layers in _chunks(network, network.side(side))
+    ]
+    return float(logsumexp(xp_of(parts[0]).concatenate(parts))[0])
+
+
+def _completions(network, v):
+    """The rows of v with each joint state of the hidden even layers (an RBM has none): layers."""
+    hidden = [i for i in network.side(EVEN) if i > 0]
+    for layers in _chunks(network, hidden):
+        for s in range(len(layers[hidden[0]]) if hidden else 1):
+            rows = [None if h is None else h[s : s + 1] + 0 * v[:, :1] for h in layers]
+            yield [v, *rows[1:]]
+
+
+@_in_float64
+def log_unnormalized(network, v):
+    """log p(v) + log Z of each row, (N,): of an RBM the negative free energy."""
+    total = None
+    for layers in _completions(network, v):
+        term = _log_weight(network, layers, EVEN)
+        total = term if total is None else xp_of(v).logaddexp(total, term)
+    return total
+
+
+def log_likelihood(network, v):
+    """log p(v) of each row in nats, (N,)."""
+    return log_unnormalized(network, v) - log_partition(network)
+
+
+def _with_means(network, layers, side):
+    """The layers with the means of one side given the other."""
+    means = {i: network.mean(i, layers) for i in network.side(side)}
+    return [means.get(i, h) for i, h in enumerate(layers)]
+
+
+def _added(totals, terms):
+    return {name: totals.get(name, 0) + term for name, term in terms.items()}
+
+
+@_in_float64
+def data_statistics(network, v):
+    """{parameter: mean over the rows of E[-dE/d parameter | v]}: the positive phase."""
+    total, named = log_unnormalized(network, v), {}
+    for layers in _completions(network, v):
+        weights = xp_of(v).exp(_log_weight(network, layers, EVEN) - total) / len(v)
+        named = _added(named, network.statistics(_with_means(network, layers, ODD), weights))
+    return named
+
+
+@_in_float64
+def model_statistics(network):
+    """{parameter: E[-dE/d parameter] under the model}: the negative phase."""
+    side, log_Z, named = _smaller(network), log_partition(network), {}
+    for layers in _chunks(network, network.side(side)):
+        weights = xp_of(network.biases[0]).exp(_log_weight(network, layers, side) - log_Z)
+        filled = _with_means(network, layers, 1 - side)
+        named = _added(named, network.statistics(filled, weights))
+    if "z" in named:
+        named["z"] = named["z"] + 0.5  # E[(v - a)^2] is the mean's square plus sigma^2
+    return named
+
+
+def gradient(network, v):
+    """{parameter: d/d parameter of the mean log-likelihood of the rows of v}."""
+    negative = model_statistics(network)
+    return {name: s - negative[name] for name, s in data_statistics(network, v).items()}
+
+
+@_in_float64
+def conditionals(network):
+    """(v, h, p(h|v), p(v|h), p(v)) of a tiny RBM.
+
+    v (V, D) and h (H, F) are all its states, the tables are (V, H), (V, H), (V,).
+    T = p(h|v) p(v|h)^T is the kernel of one step of the Gibbs chain, from row to column.
+    """
+    require(network.depth == 1, "conditionals are tabulated for an RBM")
+    (v,) = (layers[0] for layers in _chunks(network, [0]))
+    (h,) = (layers[1] for layers in _chunks(network, [1]))
+    coupled_v, coupled_h = network.units[0].coupled(v), network.units[1].coupled(h)
+    minus_E = coupled_v @ network.weights[0] @ coupled_h.T  # (V, H)
+    minus_E -= network.units[0].own_energy(v, network.biases[0])[:, None]
+    minus_E -= network.units[1].own_energy(h, network.biases[1])
+    p = softmax(minus_E.reshape(-1)).reshape(minus_E.shape)  # the joint distribution
+    return v, h, softmax(minus_E, axis=1), softmax(minus_E, axis=0), p.sum(axis=1)
+
+
+@_in_float64
+def expected_cd_gradient(network, v, k):
+    """What sampled CD-k gives on average over its random numbers, for a tiny RBM.
+
+    The chain starts at the rows of v, k times through the kernel T = p(h|v) p(v|h)^T.
+    """
+    states, _, h_given_v, v_given_h, _ = conditionals(network)
+    match = (states[:, None] == v).all(axis=-1)  # (V, N): which state each row is
+    p = match.mean(axis=1)
+    require(float(p.sum()) > 1 - 1e-9, "expected_cd_gradient needs rows of zeros and ones")
+    for _ in range(k):
+        p = (p @ h_given_v) @ v_given_h.T
+    negative = network.statistics(_with_means(network, [states, None], ODD), p)
+    return {name: s - negative[name] for name, s in data_statistics(network, v).items()}
