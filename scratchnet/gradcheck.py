@@ -143,13 +143,13 @@ def gradcheck(
         upstream = [host.standard_normal(part.shape) if part.ndim else np.ones(()) for part in y]
         grads = backward(upstream)
         probes = {
-            name: _differences(lambda: f()[0], array, upstream, eps, samples, host)
+            name: differences(lambda: f()[0], array, upstream, eps, samples, host)
             for name, array in arrays.items()
         }
     every = np.concatenate([numeric for _, numeric, _ in probes.values()])
     floor = 1e-3 * _rms(every)
     rows = [
-        _row(name, array, grads.pop(name, None), probes[name], floor, tolerance)
+        compared(name, array, grads.pop(name, None), probes[name], floor, tolerance)
         for name, array in arrays.items()
     ]
     rows += [Row(n, np.shape(g), verdict="no such parameter") for n, g in grads.items()]
@@ -232,8 +232,8 @@ def _loss(loss, x, target):
     return f, arrays
 
 
-def _differences(f, array, upstream, eps, samples, rng):
-    """(flat indices, numeric gradient there, is it a kink?) for an array that f reads."""
+def differences(f, array, upstream, eps, samples, rng):
+    """(flat indices, numeric gradient there, is it a kink?) for an array that f() reads."""
     indices = np.arange(array.size)
     if samples is not None and samples < array.size:
         indices = np.sort(rng.choice(array.size, samples, replace=False))
@@ -259,7 +259,8 @@ def _slope(f, flat, i, was, h, y0, upstream):
     return sum(((y - y_) * r).sum() for y, y_, r in zip(f(), y0, upstream, strict=True)) / moved
 
 
-def _row(name, array, grad, probe, floor, tolerance):
+def compared(name, array, grad, probe, floor, tolerance):
+    """The `Row` of one array: its gradient beside what `differences` found; see `gradcheck`."""
     indices, numeric, kinks = probe
     if grad is None:
         return Row(name, array.shape, verdict="backward gives no gradient for it")

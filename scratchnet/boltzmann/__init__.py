@@ -1,6 +1,25 @@
 """Boltzmann machines: units, one chain engine, an exact oracle, and what learns from them."""
 
+from scratchnet.boltzmann.ais import LogPartition, ais
+from scratchnet.boltzmann.checking import check_gradient
 from scratchnet.boltzmann.network import Network
+from scratchnet.boltzmann.rbm import BernoulliRBM, GaussianRBM
+from scratchnet.boltzmann.trainers import CD, PCD, Exact, FastPCD, ParallelTempering
 from scratchnet.boltzmann.units import Bernoulli, Gaussian, Softmax
 
-__all__ = ["Bernoulli", "Gaussian", "Network", "Softmax"]
+__all__ = [
+    "CD",
+    "PCD",
+    "Bernoulli",
+    "BernoulliRBM",
+    "Exact",
+    "FastPCD",
+    "Gaussian",
+    "GaussianRBM",
+    "LogPartition",
+    "Network",
+    "ParallelTempering",
+    "Softmax",
+    "ais",
+    "check_gradient",
+]

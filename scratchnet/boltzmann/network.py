@@ -8,7 +8,6 @@ all units of the other are independent. An RBM and a deep Boltzmann machine are 
 """
 
 from scratchnet.backend import xp_of
-from scratchnet.boltzmann.units import Gaussian
 from scratchnet.errors import require
 
 __all__ = ["Network"]
@@ -54,7 +53,7 @@ class Network:
 
     def mapped(self, f):
         """A copy in which every array is f(array): to another device or precision."""
-        units = [u.mapped(f) if isinstance(u, Gaussian) else u for u in self.units]
+        units = [unit.mapped(f) for unit in self.units]
         return Network(units, map(f, self.weights), map(f, self.biases))
 
     def field(self, i, layers):

@@ -21,16 +21,8 @@ from scratchnet.numerics import logsumexp, sigmoid, softmax, softplus
 __all__ = ["Bernoulli", "Gaussian", "Softmax"]
 
 
-class Bernoulli:
-    """0 or 1.    E = -b h - ...    p(h = 1) = s(f)    log(1 + exp f)"""
-
-    def mean(self, f, beta=1.0):
-        """s(beta f)."""
-        return sigmoid(f if beta == 1 else beta * f)
-
-    def sample(self, mean, rng, beta=1.0):
-        """1 where a uniform number falls below the mean."""
-        return (rng.uniform(mean) < mean).astype(mean.dtype)
+class Unit:
+    """What most kinds share."""
 
     def coupled(self, h):
         """h itself."""
@@ -38,7 +30,28 @@ class Bernoulli:
 
     def own_energy(self, h, b):
         """-b h, summed over the layer."""
-        return -(h @ b)
+        return -(h * b).sum(axis=-1)
+
+    def mapped(self, f):
+        """A copy whose arrays are f(array): to another device or precision. Most have none."""
+        return self
+
+
+def _cooled(f, beta):
+    """beta f, where beta may be a number or, for rows of different temperatures, (N, 1)."""
+    return f if isinstance(beta, float) and beta == 1 else beta * f
+
+
+class Bernoulli(Unit):
+    """0 or 1.    E = -b h - ...    p(h = 1) = s(f)    log(1 + exp f)"""
+
+    def mean(self, f, beta=1.0):
+        """s(beta f)."""
+        return sigmoid(_cooled(f, beta))
+
+    def sample(self, mean, rng, beta=1.0):
+        """1 where a uniform number falls below the mean."""
+        return (rng.uniform(mean) < mean).astype(mean.dtype)
 
     def log_normalizer(self, f, b):
         """sum_i log(1 + exp f_i)."""
@@ -54,7 +67,7 @@ class Bernoulli:
         return bits.astype(float_dtype())
 
 
-class Softmax:
+class Softmax(Unit):
     """Groups of K units of which exactly one is 1: a rating from 1 to K, a class.
 
     A layer of n = K items units holds `items` groups side by side. A group that is all zeros is an
@@ -70,7 +83,7 @@ class Softmax:
 
     def mean(self, f, beta=1.0):
         """softmax_k(beta f) within each group."""
-        return softmax(beta * self.groups(f)).reshape(f.shape)
+        return softmax(self.groups(_cooled(f, beta))).reshape(f.shape)
 
     def sample(self, mean, rng, beta=1.0):
         """One category a group: how many of the summed probabilities lie below one uniform."""
@@ -78,14 +91,6 @@ class Softmax:
         below = self.groups(mean).cumsum(axis=-1)[..., :-1]  # without the last: rounding, not 1
         k = (rng.uniform(below[..., 0])[..., None] >= below).sum(axis=-1)
         return (xp.arange(self.K) == k[..., None]).astype(mean.dtype).reshape(mean.shape)
-
-    def coupled(self, h):
-        """h itself."""
-        return h
-
-    def own_energy(self, h, b):
-        """-b h, summed over the layer."""
-        return -(h @ b)
 
     def log_normalizer(self, f, b):
         """sum over groups of log sum_k exp f_k."""
@@ -102,7 +107,7 @@ class Softmax:
         return (xp.arange(self.K) == digits[..., None]).reshape(-1, n).astype(float_dtype())
 
 
-class Gaussian:
+class Gaussian(Unit):
     """A real number.    E = (v - a)^2 / (2 sigma^2) - (v / sigma^2) W h    v | h ~ N(f, sigma^2)
 
     The weights see v / sigma^2, so that f = a + W h is the mean itself. (Some texts couple
@@ -158,7 +163,7 @@ class Gaussian:
         self.z[...] = self.z.clip(low, high)
 
     def mapped(self, f):
-        """A copy whose array is f(array): to another device or precision."""
+        """A copy whose z is f(z): to another device or precision."""
         other = Gaussian.__new__(Gaussian)
         vars(other).update(vars(self) | {"z": f(self.z)})
         return other

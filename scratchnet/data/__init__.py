@@ -4,5 +4,15 @@ from scratchnet.data.cache import cache_dir
 from scratchnet.data.faces import Faces, load_faces
 from scratchnet.data.idx import DataError, read_idx
 from scratchnet.data.images import Images, load_images
+from scratchnet.data.patterns import bars_and_stripes
 
-__all__ = ["DataError", "Faces", "Images", "cache_dir", "load_faces", "load_images", "read_idx"]
+__all__ = [
+    "DataError",
+    "Faces",
+    "Images",
+    "bars_and_stripes",
+    "cache_dir",
+    "load_faces",
+    "load_images",
+    "read_idx",
+]
