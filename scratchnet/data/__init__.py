@@ -5,14 +5,17 @@ from scratchnet.data.faces import Faces, load_faces
 from scratchnet.data.idx import DataError, read_idx
 from scratchnet.data.images import Images, load_images
 from scratchnet.data.patterns import bars_and_stripes
+from scratchnet.data.ratings import Ratings, load_ratings
 
 __all__ = [
     "DataError",
     "Faces",
     "Images",
+    "Ratings",
     "bars_and_stripes",
     "cache_dir",
     "load_faces",
     "load_images",
+    "load_ratings",
     "read_idx",
 ]
