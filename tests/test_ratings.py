@@ -26,11 +26,11 @@ def file(path, *lines):
 
 def test_invented_ratings_are_whole_stars_and_every_user_has_one():
     data = load_ratings()
-    assert isinstance(data, Ratings) and data.name == "synthetic" and data.shape == (200, 300)
+    assert isinstance(data, Ratings) and data.name == "synthetic" and data.shape == (300, 500)
     assert set(data.triples[:, 2]) == {1, 2, 3, 4, 5}
-    assert set(data.triples[:, 0]) == set(range(200))
+    assert set(data.triples[:, 0]) == set(range(300))
     assert len(set(map(tuple, data.triples[:, :2]))) == len(data.triples)
-    assert 0.15 < len(data.triples) / (200 * 300) < 0.25
+    assert 0.15 < len(data.triples) / (300 * 500) < 0.25
 
 
 def test_invented_ratings_depend_on_their_seed_alone():

@@ -1,8 +1,10 @@
 """Boltzmann machines: units, one chain engine, an exact oracle, and what learns from them."""
 
 from scratchnet.boltzmann.ais import LogPartition, ais
+from scratchnet.boltzmann.baselines import RatingBaseline
 from scratchnet.boltzmann.checking import check_gradient
 from scratchnet.boltzmann.network import Network
+from scratchnet.boltzmann.ratings import RatingRBM
 from scratchnet.boltzmann.rbm import BernoulliRBM, GaussianRBM
 from scratchnet.boltzmann.trainers import CD, PCD, Exact, FastPCD, ParallelTempering
 from scratchnet.boltzmann.units import Bernoulli, Gaussian, Softmax
@@ -19,6 +21,8 @@ __all__ = [
     "LogPartition",
     "Network",
     "ParallelTempering",
+    "RatingBaseline",
+    "RatingRBM",
     "Softmax",
     "ais",
     "check_gradient",

@@ -100,7 +100,7 @@ def load_ratings(name="synthetic", seed=0):
 # ------------------------------------------------------------------------------- invented ratings
 
 
-def synthetic(users=200, items=300, factors=3, share=0.2, seed=0):
+def synthetic(users=300, items=500, factors=3, share=0.2, seed=0):
     """Invented ratings with a known structure, so that a good model has something to find.
 
     User and item are points in a space of a few factors ("planted factors"), and
