@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scratchnet.boltzmann import RatingBaseline, RatingRBM
+from scratchnet.boltzmann.triples import smoothed_frequencies
 from scratchnet.data.ratings import synthetic
 
 NAN = np.nan
@@ -38,3 +39,10 @@ def test_baselines_by_hand():
         assert base.expected_rating([0], [2])[0] == pytest.approx(2 if kind == "user" else 3)
     with pytest.raises(ValueError, match="did you mean 'biases'"):
         RatingBaseline("bias").fit_triples(triples, (2, 3))
+
+
+def test_smoothed_frequencies_are_shares_that_are_never_nothing():
+    shares = smoothed_frequencies([0, 0, 0], [0, 0, 1], (2, 3), 2)
+    everybody = np.array([3, 2, 1]) / 6
+    np.testing.assert_allclose(shares, [([2, 1, 0] + 2 * everybody) / 5, everybody])
+    assert smoothed_frequencies([0], [0], (2, 3), 0).min() > 0

@@ -46,7 +46,6 @@ class RatingRBM(BaseEstimator):
         smoothing     each unit starts at the log of its own rating frequencies, mixed with this
                       many ratings of everybody's; the start decides much of the result
         random_state  seed, or scikit-learn's generator
-        verbose       print a line an epoch
         on_epoch      f(estimator, epoch), called after each
 
     Attributes, on the device of the fit
@@ -71,7 +70,6 @@ class RatingRBM(BaseEstimator):
         n_iter=20,
         smoothing=20.0,
         random_state=None,
-        verbose=0,
         on_epoch=None,
     ):
         self.n_components = n_components
@@ -87,7 +85,6 @@ class RatingRBM(BaseEstimator):
         self.n_iter = n_iter
         self.smoothing = smoothing
         self.random_state = random_state
-        self.verbose = verbose
         self.on_epoch = on_epoch
 
     def __sklearn_tags__(self):
@@ -165,6 +162,7 @@ class RatingRBM(BaseEstimator):
         self.intercept_hidden_ = zeros((self.n_components,))
         if self.conditional:
             self.watched_ = zeros((n_units, self.n_components))
+        self._velocities = [0 * p for p in self._arrays()]
 
     def _arrays(self):
         """The parameters in the order of `_gradient`; all but the last are gathered by unit."""
@@ -172,30 +170,31 @@ class RatingRBM(BaseEstimator):
         return [self.weights_, self.intercept_visible_, *watched, self.intercept_hidden_]
 
     def _train(self, cases):
-        velocities = [0 * p for p in self._arrays()]
-        decays = [self.weight_decay, 0, *[self.weight_decay] * self.conditional, 0]
         updates = self.n_iter * -(-len(cases) // self.batch_size)
         self.history_, t = {"reconstruction": []}, 0
         for epoch in range(self.n_iter):
             shuffled, changed = self._rng.host.permutation(cases), 0
             for s in range(0, len(cases), self.batch_size):
-                units, gradient, change = self._gradient(shuffled[s : s + self.batch_size])
-                rate, t = self._rate(t, updates), t + 1
-                places = [units] * (len(gradient) - 1) + [slice(None)]
-                for p, v, g, at, decay in zip(
-                    self._arrays(), velocities, gradient, places, decays, strict=True
-                ):
-                    step = self.momentum * v[at] + rate * (g - decay * p[at] if decay else g)
-                    v[at] = step  # units that are not in the batch stay where they are
-                    p[at] += step
-                changed = changed + change
+                batch, rate, t = shuffled[s : s + self.batch_size], self._rate(t, updates), t + 1
+                changed = changed + self._update(batch, rate)
             self.history_["reconstruction"].append(float(changed) / len(self._cases.unit))
-            if self.verbose:
-                print(
-                    f"[RatingRBM] iteration {epoch + 1}, {self.history_['reconstruction'][-1]:.4f}"
-                )
             if self.on_epoch is not None:
                 self.on_epoch(self, epoch)
+
+    def _update(self, cases, rate):
+        """velocity = momentum velocity + rate (g - decay p), p += velocity, for the batch's units.
+
+        Units that are not in the batch stay where they are. Returns how many entries changed.
+        """
+        units, gradient, changed = self._gradient(cases)
+        places = [units] * (len(gradient) - 1) + [slice(None)]
+        for p, v, g, at in zip(self._arrays(), self._velocities, gradient, places, strict=True):
+            is_bias = p is self.intercept_visible_ or p is self.intercept_hidden_
+            decay = 0 if is_bias else self.weight_decay
+            step = self.momentum * v[at] + rate * (g - decay * p[at] if decay else g)
+            v[at] = step
+            p[at] += step
+        return changed
 
     def _rate(self, t, updates):
         if callable(self.schedule):
