@@ -181,8 +181,8 @@ def test_sixteen_units_on_digits_beat_scikit_learns_by_a_nat():
 
 def bars(trainer, k):
     x = bars_and_stripes(3)
-    options = dict(learning_rate=0.3, batch_size=280, n_iter=700, random_state=0)
-    rbm = BernoulliRBM(9, trainer=trainer, k=k, **options).fit(np.tile(x, (100, 1)))
+    options = dict(learning_rate=0.4, schedule="linear", batch_size=14, n_iter=4000)
+    rbm = BernoulliRBM(9, trainer=trainer, k=k, random_state=0, **options).fit(x)
     return rbm.log_likelihood(x).mean()
 
 

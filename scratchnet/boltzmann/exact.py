@@ -70,14 +70,17 @@ def _smaller(network):
     return ODD if odd <= even else EVEN
 
 
-def _log_weight(network, layers, side):
+def _fields(network, layers, side):
+    """{i: field} of the layers on one side, given the other."""
+    return {i: network.field(i, layers) for i in network.side(side)}
+
+
+def _log_weight(network, layers, side, fields=None):
     """log sum over the other side of exp(-E), for states of one side: (chunk,)."""
-    own = sum(network.units[i].own_energy(layers[i], network.biases[i]) for i in network.side(side))
-    rest = sum(
-        network.units[i].log_normalizer(network.field(i, layers), network.biases[i])
-        for i in network.side(1 - side)
-    )
-    return rest - own
+    units, biases = network.units, network.biases
+    fields = _fields(network, layers, 1 - side) if fields is None else fields
+    own = sum(units[i].own_energy(layers[i], biases[i]) for i in network.side(side))
+    return sum(units[i].log_normalizer(f, biases[i]) for i, f in fields.items()) - own
 
 
 @_in_float64
@@ -138,11 +141,19 @@ def data_statistics(network, v):
 @_in_float64
 def model_statistics(network):
     """{parameter: E[-dE/d parameter] under the model}: the negative phase."""
-    side, log_Z, named = _smaller(network), log_partition(network), {}
+    xp, side = xp_of(network.biases[0]), _smaller(network)
+    top, Z, named = -math.inf, 0.0, {}  # sums so far, in units of exp(top): nothing overflows
     for layers in _chunks(network, network.side(side)):
-        weights = xp_of(network.biases[0]).exp(_log_weight(network, layers, side) - log_Z)
-        filled = _with_means(network, layers, 1 - side)
-        named = _added(named, network.statistics(filled, weights))
+        fields = _fields(network, layers, 1 - side)
+        log_w = _log_weight(network, layers, side, fields)
+        was, top = top, max(top, float(log_w.max()))
+        w, shrink = xp.exp(log_w - top), math.exp(was - top)
+        for i, f in fields.items():
+            layers[i] = network.units[i].mean(f)
+        terms = network.statistics(layers, w)
+        named = {name: shrink * named.get(name, 0) + term for name, term in terms.items()}
+        Z = shrink * Z + float(w.sum())
+    named = {name: total / Z for name, total in named.items()}
     if "z" in named:
         named["z"] = named["z"] + 0.5  # E[(v - a)^2] is the mean's square plus sigma^2
     return named
