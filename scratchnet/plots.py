@@ -207,13 +207,15 @@ def histogram(groups, title, xlabel, bins=40):
 
 
 def scatter(groups, title, xlabel, ylabel):
-    """{label: points (N, 2)}: a cloud of points each."""
+    """{label: points (N, 2)}: a cloud of points each; a label of one character is its marker."""
     figure, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
     for i, (label, points) in enumerate(groups.items()):
-        points = to_numpy(points)
-        style = dict(s=18, alpha=0.75, marker="o^sD"[i % 4], linewidths=0)
+        points, marker = to_numpy(points), "o^sD"[i % 4]
+        marker, size = (f"${label}$", 36) if len(label) == 1 else (marker, 18)
+        style = dict(s=size, alpha=0.75, marker=marker, linewidths=0)
         axis.scatter(*points.T, color=COLOURS[i % len(COLOURS)], label=label, **style)
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.25)
-    axis.legend()
+    if any(len(label) > 1 for label in groups):
+        axis.legend()
     return figure
