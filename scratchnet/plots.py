@@ -176,12 +176,12 @@ def confusion(counts, class_names, title):
     return figure
 
 
-def bars(groups, title, xlabel, ylabel):
-    """{label: values}: one bar a value, the groups side by side."""
+def bars(groups, title, xlabel, ylabel, first=1):
+    """{label: values}: one bar a value, at first, first + 1, ..., the groups side by side."""
     figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
     width = 0.8 / len(groups)
     for i, (label, values) in enumerate(groups.items()):
-        x = np.arange(1, len(values) + 1) + (i - (len(groups) - 1) / 2) * width
+        x = np.arange(first, first + len(values)) + (i - (len(groups) - 1) / 2) * width
         axis.bar(x, to_numpy(values), width, color=COLOURS[i % len(COLOURS)], label=label)
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axis.xaxis.get_major_locator().set_params(integer=True)

@@ -196,6 +196,19 @@ def test_a_saturated_discriminator_gives_finite_losses_and_gradients(logit):
         assert np.isfinite(a).all()
 
 
+def test_training_on_with_a_saturated_discriminator_stays_finite_and_free_of_subnormals():
+    gan, rng, sides = small_gan(), RNG(0), (Adam(0.01), Adam(0.01))
+    for t in range(1000):
+        if t == 10:  # from now on D is sure that all is real: G gets no gradient at all
+            gan.discriminator.layers[-1].b = np.float32([1e4])
+        values = gan.train_step(pixels(), gan.codes(8, rng), gan.codes(8, rng), *sides)
+    assert np.isfinite(values).all()
+    for optimizer in sides:
+        for v in (*optimizer.vectors.values(), gan.generator.parameters):
+            assert np.isfinite(v).all()
+            assert not ((v != 0) & (np.abs(v) < np.finfo("float32").tiny)).any()
+
+
 # ------------------------------------------------------------------------------------ subnormals
 
 
