@@ -3,6 +3,7 @@
 from scratchnet.boltzmann.ais import LogPartition, ais
 from scratchnet.boltzmann.baselines import RatingBaseline
 from scratchnet.boltzmann.checking import check_gradient
+from scratchnet.boltzmann.dbm import DBM
 from scratchnet.boltzmann.network import Network
 from scratchnet.boltzmann.ratings import RatingRBM
 from scratchnet.boltzmann.rbm import BernoulliRBM, GaussianRBM
@@ -11,6 +12,7 @@ from scratchnet.boltzmann.units import Bernoulli, Gaussian, Softmax
 
 __all__ = [
     "CD",
+    "DBM",
     "PCD",
     "Bernoulli",
     "BernoulliRBM",

@@ -21,7 +21,7 @@ class Answers(Learner):
     def gibbs(self, v, k=1):
         """The rows after k steps of the Gibbs chain, visible -> hidden -> visible."""
         rows, _ = self._rows(v)
-        layers, _ = half_sweep(self.network_, [rows, None], ODD, self.rng_)
+        layers, _ = half_sweep(self.network_, self.infer(rows), ODD, self.rng_)
         state, _ = gibbs(self.network_, layers, whole("gibbs", "k", k), self.rng_)
         return self._answer(state[0], v)
 
@@ -35,7 +35,7 @@ class Answers(Learner):
         network, held = self.network_, None
         layers = first_particles(network, whole("sample", "n", n), self.rng_)
         if clamp is not None:
-            values, missing = self._rows(clamp.reshape(1, -1))
+            values, missing = self._rows(clamp.reshape(1, -1), "allow-nan")
             fixed = xp_of(values).ones_like(values) > 0 if missing is None else ~missing
             held = {0: (fixed, values)}
         layers, _ = gibbs(
@@ -47,8 +47,7 @@ class Answers(Learner):
     def reconstruct(self, X):
         """p(v | E[h | X]), no randomness in it; missing entries come back filled in."""
         v, _ = self._rows(X)
-        h = self.network_.mean(1, [v, None])
-        return self._answer(self.network_.mean(0, [None, h]), X)
+        return self._answer(self.network_.mean(0, self.infer(v)), X)
 
     def inverse_transform(self, H):
         """p(v | h = H), from (n, n_components)."""
@@ -57,11 +56,11 @@ class Answers(Learner):
 
     # ------------------------------------------------------------------------------ probabilities
 
-    def energy(self, v, h):
-        """E(v, h) of each row, (n,)."""
+    def energy(self, v, *h):
+        """E(v, h) of each row, (n,); h is one array for each hidden layer."""
         rows, _ = self._rows(v)
-        h = xp_of(rows).asarray(h, dtype=rows.dtype)
-        return to_numpy(self.network_.energy([rows, h]))
+        h = [xp_of(rows).asarray(layer, dtype=rows.dtype) for layer in h]
+        return to_numpy(self.network_.energy([rows, *h]))
 
     def free_energy(self, X):
         """F(v) = -log sum_h exp(-E(v, h)) of each row, (n,); low is probable.
@@ -92,8 +91,9 @@ class Answers(Learner):
             return LogPartition(value, value, value, math.inf)
         if method != "ais":
             raise unknown_name("method", method, ["exact", "ais"])
-        base = [self.base_biases_, None]
-        return ais(self.network_, self.rng_, n_temperatures, n_runs, base)
+        base = [self.base_biases_] + [None] * self.network_.depth
+        side = EVEN if self.network_.depth == 1 else ODD  # keep the side that is smaller
+        return ais(self.network_, self.rng_, n_temperatures, n_runs, base, side)
 
     def log_likelihood(self, X, log_Z=None):
         """log p(v) of each row in nats, (n,): with log_Z given, or else exactly."""

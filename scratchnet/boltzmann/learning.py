@@ -1,4 +1,4 @@
-"""The loop of learning that every RBM shares, as a scikit-learn estimator."""
+"""The loop of learning that RBM and DBM share, as a scikit-learn estimator."""
 
 import math
 import time
@@ -30,8 +30,11 @@ WATCHED = 256  # rows that the numbers of the history are taken from
 class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What fit, partial_fit and transform do; a subclass says what its visible units are.
 
-    It defines visible_units(n), first_biases(v, missing) and check_values(v).
+    It defines visible_units(n), first_biases(v, missing) and check_values(v). A deeper model has a
+    first_network and an infer of its own.
     """
+
+    finite = "allow-nan"  # what rows may hold: NaN as a missing entry, or (True) numbers only
 
     def fit(self, X, y=None):
         """Learn from the rows of X, shuffled anew each epoch; returns self.
@@ -71,14 +74,18 @@ class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def transform(self, X):
         """The means of the hidden units, p(h = 1 | v = X): (n_samples, n_components)."""
         v, _ = self._rows(X)
-        return self._answer(self.network_.mean(1, [v, None]), X)
+        return self._answer(self.infer(v)[-1], X)
+
+    def infer(self, v):
+        """[v, the means of the hidden units given v]: what the data's statistics are taken of."""
+        return [v, self.network_.mean(1, [v, None])]
 
     # ------------------------------------------------------------------------------ one update
 
     def _update(self, v, missing, progress):
         v = v.astype(self.network_.biases[0].dtype, copy=False)
         clamp = None if missing is None else {0: (missing, 0.0)}
-        data = [v, self.network_.mean(1, [v, None])]
+        data = self.infer(v)
         positive = self.network_.statistics(data)
         negative = self.trainer_.model_statistics(self.network_, data, self.rng_, clamp)
         gradient = {name: s - negative[name] for name, s in positive.items()}
@@ -93,7 +100,6 @@ class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _begin(self, X):
         name = type(self).__name__
-        F = whole(name, "n_components", self.n_components)
         real(name, "learning_rate", self.learning_rate, above=0)
         real(name, "n_iter", self.n_iter, at_least=0)
         if not callable(self.schedule) and self.schedule not in SCHEDULES:
@@ -117,39 +123,44 @@ class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         )
         self.check_values(v)
         self.rng_ = RNG(int(check_random_state(self.random_state).randint(2**31 - 1)))
-        W = 0.01 * self.rng_.host.standard_normal((X.shape[1], F))
-        biases = [self.first_biases(v, missing), xp_of(v).zeros(F, dtype=v.dtype)]
-        units = [self.visible_units(X.shape[1]).mapped(lambda a: a.astype(v.dtype)), Bernoulli()]
-        self.network_ = Network(units, [to_device(W, v.dtype)], biases)
+        self.network_ = self.first_network(v, missing)
         self.ascent_ = Ascent(
             self.momentum, self.weight_decay, self.center, self.sparsity, self.sparsity_cost
         )
-        self.updates_, self._n_features_out = 0, F
+        self.updates_, self._n_features_out = 0, len(self.network_.biases[-1])
         self.history_ = {"reconstruction": [], "mean_activity": [], "update_ratio": []}
         return missing
+
+    def first_network(self, v, missing):
+        """The model before the first update: small weights, biases that fit the data's means."""
+        D, F = v.shape[1], whole(type(self).__name__, "n_components", self.n_components)
+        W = 0.01 * self.rng_.host.standard_normal((D, F))
+        biases = [self.first_biases(v, missing), xp_of(v).zeros(F, dtype=v.dtype)]
+        units = [self.visible_units(D).mapped(lambda a: a.astype(v.dtype)), Bernoulli()]
+        return Network(units, [to_device(W, v.dtype)], biases)
 
     def _note(self, rows):
         """Once an epoch: how far a row is from its reconstruction, how many hidden units are on,
         and the last update in units of the weights (about 0.001 is healthy)."""
         v, missing = self._split(rows)
         v = v.astype(self.network_.biases[0].dtype, copy=False)
-        h = self.network_.mean(1, [v, None])
-        error = (self.network_.mean(0, [None, h]) - v) ** 2
+        layers = self.infer(v)
+        error = (self.network_.mean(0, layers) - v) ** 2
         error = error.mean() if missing is None else error[~missing].mean()
         W, moved = self.network_.weights[0], self.ascent_.velocity["W1"]
         ratio = abs(moved).mean() / abs(W).mean()
-        for name, number in zip(self.history_, (error, h.mean(), ratio), strict=True):
+        for name, number in zip(self.history_, (error, layers[1].mean(), ratio), strict=True):
             self.history_[name].append(float(number))
 
     # ------------------------------------------------------------------------------ rows in and out
 
-    def _validated(self, X, reset):
+    def _validated(self, X, reset, finite=None):
         return validate_data(
             self,
             X,
             accept_sparse="csr",
             dtype=(np.float64, np.float32),
-            ensure_all_finite="allow-nan",
+            ensure_all_finite=finite or self.finite,
             reset=reset,
         )
 
@@ -163,10 +174,10 @@ class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             return v, None
         return xp_of(v).where(missing, 0.0, v).astype(v.dtype, copy=False), missing
 
-    def _rows(self, X):
+    def _rows(self, X, finite=None):
         """(rows, missing) of a fitted model's question, on its device, in its precision."""
         check_is_fitted(self)
-        X = self._validated(X, reset=False)
+        X = self._validated(X, reset=False, finite=finite)
         v, missing = self._split(X)
         b = self.network_.biases[0]
         xp = xp_of(b)
@@ -180,7 +191,7 @@ class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = tags.input_tags.sparse = True
+        tags.input_tags.sparse, tags.input_tags.allow_nan = True, self.finite == "allow-nan"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 

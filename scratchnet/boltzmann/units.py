@@ -57,6 +57,13 @@ class Bernoulli(Unit):
         """sum_i log(1 + exp f_i)."""
         return softplus(f).sum(axis=-1)
 
+    def entropy(self, mean):
+        """-sum_i p log p + (1 - p) log(1 - p), of independent units with these means: (N,)."""
+        xp, tiny = xp_of(mean), 1e-30  # 0 log 0 = 0
+        on, off = mean, 1 - mean
+        each = on * xp.log(xp.maximum(on, tiny)) + off * xp.log(xp.maximum(off, tiny))
+        return -each.sum(axis=-1)
+
     def count(self, n):
         """2^n."""
         return 2**n

@@ -1,0 +1,71 @@
+"""Greedy pretraining: one RBM on the data, the next on what its hidden units say, and so on.
+
+Hinton, Osindero and Teh (2006). For a DBM a unit in the middle will hear two layers, where its RBM
+knew one. So that nothing is counted twice, the RBM is trained as if it had the missing layer too:
+
+    first RBM     up 2 W, down W      as if a copy of the data were the layer above h_1
+    last RBM      up W, down 2 W      as if a copy of h_L were the layer below h_{L-1}
+    middle ones   as usual, and half the weights are used
+
+Salakhutdinov and Hinton (2009), section 3.
+"""
+
+from scratchnet.boltzmann.network import Network
+from scratchnet.boltzmann.rbm import BernoulliRBM
+from scratchnet.boltzmann.units import Bernoulli
+
+__all__ = ["Twice", "composed", "stacked_rbms"]
+
+
+class Twice(Bernoulli):
+    """0-1 units in two equal copies: the other side hears both."""
+
+    def coupled(self, h):
+        """2 h."""
+        return 2 * h
+
+
+class _Doubled(BernoulliRBM):
+    """An RBM of which one side stands there twice."""
+
+    twice = None  # 0: the visible units, 1: the hidden ones
+
+    def first_network(self, v, missing):
+        """As ever, but for the kind of units."""
+        network = super().first_network(v, missing)
+        network.units[self.twice] = Twice()
+        return network
+
+
+def stacked_rbms(X, sizes, doubled=False, **options):
+    """RBMs of `sizes` hidden units, each trained on the hidden means of the one before.
+
+    Parameters
+        X         rows (n, n_features)
+        doubled   train them as parts of a DBM (see above); of one layer there is nothing to double
+        options   of `BernoulliRBM`
+    """
+    rbms = []
+    for i, size in enumerate(sizes):
+        ends = {0: 0, len(sizes) - 1: 1} if doubled and len(sizes) > 1 else {}
+        rbm = (_Doubled if i in ends else BernoulliRBM)(size, **options)
+        rbm.twice = ends.get(i)
+        rbms.append(rbm.fit(X))
+        X = rbm.transform(X)  # probabilities: less noise than samples
+    return rbms
+
+
+def composed(rbms):
+    """The DBM made of RBMs that were trained as its parts: a `Network`.
+
+    A layer in the middle was hidden in one RBM and visible in the next: it gets the mean of both
+    biases.
+    """
+    last = len(rbms) - 1
+    weights, biases = [], [rbms[0].network_.biases[0]]
+    for i, rbm in enumerate(rbms):
+        W, (_, b) = rbm.network_.weights[0], rbm.network_.biases
+        weights.append(W if i in (0, last) else 0.5 * W)
+        biases.append(b if i == last else 0.5 * (b + rbms[i + 1].network_.biases[0]))
+    made = Network([Bernoulli() for _ in biases], weights, biases)
+    return made.mapped(lambda a: a.copy())  # so that training it leaves the RBMs as they are
