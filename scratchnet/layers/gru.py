@@ -68,7 +68,7 @@ class GRU(Recurrent):
         return xp_of(db).stack([db, dr.sum(axis=1).reshape(-1)])
 
     def step(self, a, r, before, after):
-        (h,), (h_after,) = before, after
+        (h,), (h_after,), xp = before, after, xp_of(a)
         if self.use_bias:
             r += self.b[1].reshape(3, 1, -1)
         zq, z, q, g, rg = a[:2], a[0], a[1], a[2], r[2].copy()
@@ -76,18 +76,18 @@ class GRU(Recurrent):
         self.s(zq, out=zq)
         g += q * rg
         self.phi(g, out=g)
-        h_after[...] = g + z * (h - g)
+        xp.add(g, z * (h - g), out=h_after)
         return rg
 
     def step_back(self, da, dr, pulls, gates, rg, before):
-        (dh,), (h,) = pulls, before
+        (dh,), (h,), xp = pulls, before, xp_of(da)
         zq, z, q, g = gates[:2], gates[0], gates[1], gates[2]
         dzq, dag = da[:2], da[2]
-        dag[...] = dh * (1 - z)
+        xp.multiply(dh, 1 - z, out=dag)
         dag *= self.phi_slope(g)
-        da[0] = dh * (h - g)
-        da[1] = dag * rg
+        xp.multiply(dh, h - g, out=da[0])
+        xp.multiply(dag, rg, out=da[1])
         dzq *= self.s_slope(zq)
         dr[:2] = dzq
-        dr[2] = dag * q
+        xp.multiply(dag, q, out=dr[2])
         dh *= z

@@ -259,6 +259,5 @@ class SimpleRNN(Recurrent):
 
     def step_back(self, da, dr, pulls, gates, kept, before):
         (dh,) = pulls
-        da[...] = dh
-        da *= self.phi_slope(gates)
+        xp_of(da).multiply(dh, self.phi_slope(gates), out=da)
         dh[...] = 0  # all of h's way is through U
