@@ -6,6 +6,7 @@ from cases import built
 from numpy.testing import assert_allclose, assert_array_equal
 
 from scratchnet.backend import float64
+from scratchnet.gradcases import grid
 from scratchnet.layers import (
     GRU,
     LSTM,
@@ -77,6 +78,55 @@ def test_going_backwards_is_going_forwards_through_the_reversed_sequence(kind):
     layer = in_float64(kind(5, go_backwards=True, return_sequences=True))
     forwards = in_float64(kind(5, return_sequences=True))
     assert_array_equal(layer(X), forwards(X[:, ::-1]))
+
+
+RETURNED = grid(
+    return_sequences=[False, True], return_state=[False, True], activation=["tanh", "relu"]
+)
+INPUTS = grid(t=[1, 2, 7], with_state=[False, True], with_gaps=[False, True])
+
+
+def parts(x):
+    return x if isinstance(x, tuple) else (x,)
+
+
+def slope_and_rise(layer, x, eps=1e-6):
+    """How <dy, y> changes in one random direction: says backward, and say two forward passes.
+
+    The direction moves all parameters and inputs at once, so one number sees every gradient. What
+    is 0, an absent step, stays 0.
+    """
+    rng = np.random.default_rng(2)
+    dy = [rng.standard_normal(part.shape) for part in parts(layer(x))]
+    at = [layer.parameters.copy(), *parts(x)]
+    way = [rng.standard_normal(a.shape) * (a != 0) for a in at]
+
+    def forward(step):
+        layer.parameters[...], *inputs = [a + step * w for a, w in zip(at, way, strict=True)]
+        y, cache = layer.forward(tuple(inputs) if isinstance(x, tuple) else inputs[0])
+        return sum((a * b).sum() for a, b in zip(dy, parts(y), strict=True)), cache
+
+    rise = (forward(eps)[0] - forward(-eps)[0]) / (2 * eps)
+    dx, grads = layer.backward(tuple(dy) if layer.return_state else dy[0], forward(0)[1])
+    gradients = [layer.flatten(grads), *parts(dx)]
+    return sum((g * w).sum() for g, w in zip(gradients, way, strict=True)), rise
+
+
+@every_cell
+@pytest.mark.parametrize("inputs", INPUTS, ids=str)
+def test_the_gradient_is_right_for_every_combination_of_options(kind, inputs):
+    t, rng = inputs["t"], np.random.default_rng(1)
+    x = rng.standard_normal((3, t, 3))
+    if inputs["with_gaps"]:
+        x[0, t // 2] = x[1, -1] = 0
+    for options in RETURNED:
+        layer = in_float64(
+            kind(2, mask_value=0.0 if inputs["with_gaps"] else None, **options), (t, 3)
+        )
+        layer.parameters[...] = rng.normal(0, 0.5, layer.n_parameters)
+        start = tuple(rng.standard_normal((3, 2)) for _ in layer.states)
+        slope, rise = slope_and_rise(layer, (x, *start) if inputs["with_state"] else x)
+        assert_allclose(slope, rise, rtol=1e-6, atol=1e-7, err_msg=str(options))
 
 
 def test_the_forget_gate_alone_starts_with_a_bias_of_one():
