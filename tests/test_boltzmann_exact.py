@@ -8,12 +8,11 @@ import math
 
 import numpy as np
 import pytest
+from small_machines import D, H, cube
 
 from scratchnet.backend import RNG, float64, to_device, to_numpy
 from scratchnet.boltzmann import Bernoulli, Gaussian, Network, Softmax, exact
 from scratchnet.boltzmann.chain import EVEN, ODD, gibbs, half_sweep
-
-D, H = 5, 4
 
 
 def draw(rng, *shape):
@@ -29,10 +28,6 @@ def dbm(rng):
     sizes = (4, 3, 3, 2)
     weights = [draw(rng, n, m) for n, m in itertools.pairwise(sizes)]
     return Network([Bernoulli()] * 4, weights, [draw(rng, n) for n in sizes])
-
-
-def cube(n):
-    return np.array(list(itertools.product((0.0, 1.0), repeat=n)))
 
 
 def joint(network):

@@ -1,12 +1,12 @@
-"""Trainers and the step uphill, against the exact gradient: T4, T5, T9, T10 and T14."""
+"""Trainers against enumeration: T4, T5 and T14."""
 
-import itertools
 import types
 
 import numpy as np
 import pytest
+from small_machines import ROWS, largest, phases, rbm
 
-from scratchnet.backend import RNG, float64, parity, to_device, to_numpy, use_device
+from scratchnet.backend import RNG, float64, parity, to_device, use_device
 from scratchnet.boltzmann import (
     CD,
     PCD,
@@ -15,35 +15,11 @@ from scratchnet.boltzmann import (
     FastPCD,
     Network,
     ParallelTempering,
-    Softmax,
     check_gradient,
     exact,
 )
 from scratchnet.boltzmann.ascent import Ascent
 from scratchnet.boltzmann.trainers import make_trainer
-
-D, H = 5, 4
-
-
-def rbm(rng, scale=1.0, dtype="float64"):
-    parts = [scale * rng.standard_normal(shape) for shape in ((D, H), (D,), (H,))]
-    W, a, b = (to_device(part, dtype) for part in parts)
-    return Network([Bernoulli()] * 2, [W], [a, b])
-
-
-def cube(n):
-    return np.array(list(itertools.product((0.0, 1.0), repeat=n)))
-
-
-def phases(network, v):
-    return [v, network.mean(1, [v, None])]
-
-
-def largest(ours, expected):
-    return max(np.abs(to_numpy(ours[n]) - to_numpy(expected[n])).max() for n in expected)
-
-
-ROWS = np.array([[1.0, 0, 1, 1, 0], [0, 0, 1, 0, 1], [1, 1, 1, 0, 0]])
 
 
 @pytest.mark.parametrize("k", [1, 2])
@@ -139,130 +115,6 @@ def test_trainers_have_names_and_a_given_one_is_copied():
     assert theirs.k == 3 and theirs.particles is not mine.particles
     with pytest.raises(ValueError, match="did you mean 'pcd'"):
         make_trainer("pdc")
-
-
-# ------------------------------------------------------------------------------ missing entries
-
-
-def masked_statistics(network, v, missing, clamp=True, seed=0):
-    mask = {0: (missing, 0.0)} if clamp else None
-    v = np.where(missing, 0.0, v)
-    return CD(2).model_statistics(network, phases(network, v), RNG(seed), mask)
-
-
-def test_a_column_missing_everywhere_gets_no_gradient_at_all(rng):
-    """T9b."""
-    network = rbm(rng)
-    missing = np.zeros(ROWS.shape, dtype=bool)
-    missing[:, 2] = True
-    negative = masked_statistics(network, ROWS, missing)
-    positive = network.statistics(phases(network, np.where(missing, 0, ROWS)))
-    assert (positive["W1"][2] - negative["W1"][2] == 0).all()
-    assert positive["b0"][2] - negative["b0"][2] == 0
-    assert (positive["W1"][1] - negative["W1"][1] != 0).any()
-
-
-def test_nothing_missing_is_the_unmasked_path_bit_for_bit(rng):
-    """T9c."""
-    network = rbm(rng)
-    nothing = np.zeros(ROWS.shape, dtype=bool)
-    with_mask = masked_statistics(network, ROWS, nothing)
-    without = masked_statistics(network, ROWS, nothing, clamp=False)
-    assert largest(with_mask, without) == 0
-
-
-def test_two_categories_are_a_bernoulli_unit(rng):
-    """T9d: W_1 - W_0, bv_1 - bv_0 and b + sum W_0."""
-    W, a, b = rng.standard_normal((D, 2, H)), rng.standard_normal((D, 2)), rng.standard_normal(H)
-    two = Network([Softmax(2), Bernoulli()], [W.reshape(-1, H)], [a.reshape(-1), b])
-    biases = [a[:, 1] - a[:, 0], b + W[:, 0].sum(axis=0)]
-    one = Network([Bernoulli()] * 2, [W[:, 1] - W[:, 0]], biases)
-    v = cube(D)
-    one_hot = np.stack([1 - v, v], axis=2).reshape(len(v), -1)
-    ours, theirs = exact.log_likelihood(two, one_hot), exact.log_likelihood(one, v)
-    np.testing.assert_allclose(ours, theirs, atol=1e-12)
-
-
-def test_persistent_chains_refuse_a_mask():
-    with pytest.raises(ValueError, match="no mask: use CD"):
-        PCD().model_statistics(two_valleys(), None, RNG(0), {0: (True, 0.0)})
-
-
-# ------------------------------------------------------------------------------- the step uphill
-
-
-def stepped(network, v, **options):
-    """One exact step of a copy of the network."""
-    network = network.mapped(np.copy)
-    gradient = exact.gradient(network, v)
-    Ascent(**options).step(network, exact.data_statistics(network, v), gradient, 0.3)
-    return network
-
-
-def test_a_centered_step_is_a_step_of_the_centered_energy(rng):
-    """T10, from E = -a_c v - b_c h - (v - mu) W (h - lambda) written out."""
-    network = rbm(rng)
-    W, (a, b) = network.weights[0], network.biases
-    mean_h = network.mean(1, [ROWS, None])
-    mu, lam = ROWS.mean(axis=0), mean_h.mean(axis=0)
-    v, h, _, _, p = exact.conditionals(network)
-    a_c, b_c = a + W @ lam, b + mu @ W  # the same model, centered
-    E = -(v @ a_c)[:, None] - h @ b_c - (v - mu) @ W @ (h - lam).T
-    joint = np.exp(-E) / np.exp(-E).sum()
-    np.testing.assert_allclose(joint.sum(axis=1), p, atol=1e-14)
-
-    gW = (ROWS - mu).T @ (mean_h - lam) / len(ROWS) - (v - mu).T @ joint @ (h - lam)
-    ga = mu - joint.sum(axis=1) @ v
-    gb = lam - joint.sum(axis=0) @ h
-    W_c = W + 0.3 * gW
-    ours = stepped(network, ROWS, center=True)
-    np.testing.assert_allclose(ours.weights[0], W_c, atol=1e-12)
-    np.testing.assert_allclose(ours.biases[0], a_c + 0.3 * ga - W_c @ lam, atol=1e-12)
-    np.testing.assert_allclose(ours.biases[1], b_c + 0.3 * gb - mu @ W_c, atol=1e-12)
-
-
-def flipped(network):
-    """The model of 1 - v: W -> -W, a -> -a, b -> b + sum W."""
-    W, (a, b) = network.weights[0], network.biases
-    return Network(network.units, [-W], [-a, b + W.sum(axis=0)])
-
-
-@pytest.mark.parametrize("center", [True, False])
-def test_only_a_centered_step_does_not_care_what_is_called_one(center, rng):
-    network = rbm(rng)
-    ours = exact.log_likelihood(stepped(network, ROWS, center=center), cube(D))
-    other = stepped(flipped(network), 1 - ROWS, center=center)
-    theirs = exact.log_likelihood(other, 1 - cube(D))
-    assert np.allclose(ours, theirs, atol=1e-10) == center
-
-
-def test_decay_pulls_at_weights_and_not_at_biases(rng):
-    network = rbm(rng)
-    nothing = {name: 0 * array for name, array in network.parameters().items()}
-    before = network.mapped(np.copy)
-    Ascent(weight_decay=0.1).step(network, nothing, nothing, 0.5)
-    np.testing.assert_allclose(network.weights[0], 0.95 * before.weights[0])
-    for ours, theirs in zip(network.biases, before.biases, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_momentum_multiplies_a_steady_pull_by_one_over_one_minus_it(rng):
-    network = rbm(rng)
-    pull = {name: np.ones_like(array) for name, array in network.parameters().items()}
-    ascent = Ascent(momentum=0.9)
-    for _ in range(300):
-        before = network.weights[0].copy()
-        ascent.step(network, pull, pull, 0.01)
-    np.testing.assert_allclose(network.weights[0] - before, 0.01 / (1 - 0.9))
-
-
-def test_a_sparsity_target_makes_units_rarely_active(rng):
-    network = rbm(rng, 0.1)
-    ascent = Ascent(sparsity=0.05, sparsity_cost=1.0)
-    for _ in range(400):
-        data = exact.data_statistics(network, cube(D))
-        ascent.step(network, data, {name: 0 * s for name, s in data.items()}, 0.5)
-    np.testing.assert_allclose(data["b1"], 0.05, atol=0.01)
 
 
 # ------------------------------------------------------------------------- precision and devices
