@@ -4,15 +4,17 @@ from scratchnet.boltzmann.ais import LogPartition, ais
 from scratchnet.boltzmann.baselines import RatingBaseline
 from scratchnet.boltzmann.checking import check_gradient
 from scratchnet.boltzmann.dbm import DBM
+from scratchnet.boltzmann.dbn import DBN
 from scratchnet.boltzmann.network import Network
 from scratchnet.boltzmann.ratings import RatingRBM
 from scratchnet.boltzmann.rbm import BernoulliRBM, GaussianRBM
 from scratchnet.boltzmann.trainers import CD, PCD, Exact, FastPCD, ParallelTempering
-from scratchnet.boltzmann.units import Bernoulli, Gaussian, Softmax
+from scratchnet.boltzmann.units import Bernoulli, Gaussian, Labelled, Softmax
 
 __all__ = [
     "CD",
     "DBM",
+    "DBN",
     "PCD",
     "Bernoulli",
     "BernoulliRBM",
@@ -20,6 +22,7 @@ __all__ = [
     "FastPCD",
     "Gaussian",
     "GaussianRBM",
+    "Labelled",
     "LogPartition",
     "Network",
     "ParallelTempering",

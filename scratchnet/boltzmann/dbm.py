@@ -16,13 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 from scratchnet.backend import to_device, to_numpy, xp_of
 from scratchnet.boltzmann import exact
 from scratchnet.boltzmann.asking import Answers
-from scratchnet.boltzmann.greedy import composed, stacked_rbms
+from scratchnet.boltzmann.greedy import composed, layer_sizes, stacked_rbms
 from scratchnet.boltzmann.learning import warn_unless_probabilities
 from scratchnet.boltzmann.mean_field import lower_bound, mean_field, sweep
 from scratchnet.boltzmann.network import Network
 from scratchnet.boltzmann.scores import log_odds
 from scratchnet.boltzmann.units import Bernoulli
-from scratchnet.errors import real, require, whole
+from scratchnet.errors import real, whole
 from scratchnet.numerics import sigmoid
 
 __all__ = ["DBM"]
@@ -145,13 +145,3 @@ class DBM(Answers):
         """[W_1, ..., W_L], each (n_{i-1}, n_i), on the host."""
         check_is_fitted(self)
         return [to_numpy(W).copy() for W in self.network_.weights]
-
-
-def layer_sizes(owner, n_components):
-    """The hidden layers as a tuple of whole numbers."""
-    one = not isinstance(n_components, (tuple, list))
-    sizes = tuple(
-        whole(owner, "n_components", n) for n in ([n_components] if one else n_components)
-    )
-    require(sizes, f"{owner} expects n_components to name at least one layer; got {n_components!r}")
-    return sizes

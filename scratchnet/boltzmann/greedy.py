@@ -10,11 +10,14 @@ knew one. So that nothing is counted twice, the RBM is trained as if it had the 
 Salakhutdinov and Hinton (2009), section 3.
 """
 
+import numpy as np
+
 from scratchnet.boltzmann.network import Network
 from scratchnet.boltzmann.rbm import BernoulliRBM
-from scratchnet.boltzmann.units import Bernoulli
+from scratchnet.boltzmann.units import Bernoulli, Labelled
+from scratchnet.errors import require, whole
 
-__all__ = ["Twice", "composed", "stacked_rbms"]
+__all__ = ["Twice", "composed", "layer_sizes", "stacked_rbms"]
 
 
 class Twice(Bernoulli):
@@ -37,12 +40,23 @@ class _Doubled(BernoulliRBM):
         return network
 
 
-def stacked_rbms(X, sizes, doubled=False, **options):
+class _Labelled(BernoulliRBM):
+    """An RBM whose last K visible units are a class."""
+
+    K = None
+
+    def visible_units(self, n):
+        """Bits and a label."""
+        return Labelled(self.K)
+
+
+def stacked_rbms(X, sizes, doubled=False, labels=None, **options):
     """RBMs of `sizes` hidden units, each trained on the hidden means of the one before.
 
     Parameters
         X         rows (n, n_features)
         doubled   train them as parts of a DBM (see above); of one layer there is nothing to double
+        labels    one-hot (n, K): joined to what the last RBM sees
         options   of `BernoulliRBM`
     """
     rbms = []
@@ -50,6 +64,9 @@ def stacked_rbms(X, sizes, doubled=False, **options):
         ends = {0: 0, len(sizes) - 1: 1} if doubled and len(sizes) > 1 else {}
         rbm = (_Doubled if i in ends else BernoulliRBM)(size, **options)
         rbm.twice = ends.get(i)
+        if labels is not None and i == len(sizes) - 1:
+            rbm = _Labelled(size, **options)
+            rbm.K, X = labels.shape[1], np.concatenate([X, labels.astype(X.dtype)], axis=1)
         rbms.append(rbm.fit(X))
         X = rbm.transform(X)  # probabilities: less noise than samples
     return rbms
@@ -69,3 +86,13 @@ def composed(rbms):
         biases.append(b if i == last else 0.5 * (b + rbms[i + 1].network_.biases[0]))
     made = Network([Bernoulli() for _ in biases], weights, biases)
     return made.mapped(lambda a: a.copy())  # so that training it leaves the RBMs as they are
+
+
+def layer_sizes(owner, n_components):
+    """The hidden layers as a tuple of whole numbers."""
+    one = not isinstance(n_components, (tuple, list))
+    sizes = tuple(
+        whole(owner, "n_components", n) for n in ([n_components] if one else n_components)
+    )
+    require(sizes, f"{owner} expects n_components to name at least one layer; got {n_components!r}")
+    return sizes

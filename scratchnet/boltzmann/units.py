@@ -18,7 +18,7 @@ from scratchnet.backend import float_dtype, xp_of, zeros
 from scratchnet.errors import require, whole
 from scratchnet.numerics import logsumexp, sigmoid, softmax, softplus
 
-__all__ = ["Bernoulli", "Gaussian", "Softmax"]
+__all__ = ["Bernoulli", "Gaussian", "Labelled", "Softmax"]
 
 
 class Unit:
@@ -112,6 +112,46 @@ class Softmax(Unit):
         xp = xp_of(i)
         digits = i[:, None] // self.K ** xp.arange(n // self.K) % self.K  # (len(i), items)
         return (xp.arange(self.K) == digits[..., None]).reshape(-1, n).astype(float_dtype())
+
+
+class Labelled(Unit):
+    """0-1 units and, as the last K of the layer, one softmax group: what is seen, and its class."""
+
+    def __init__(self, K):
+        self.K, self.bits, self.label = K, Bernoulli(), Softmax(K)
+
+    def _of_both(self, f, bits, label):
+        """f's columns answered by the kind they belong to, side by side again."""
+        return xp_of(f).concatenate([bits(f[:, : -self.K]), label(f[:, -self.K :])], axis=1)
+
+    def mean(self, f, beta=1.0):
+        """s(beta f), and softmax(beta f) for the label."""
+        return self._of_both(
+            f, lambda f: self.bits.mean(f, beta), lambda f: self.label.mean(f, beta)
+        )
+
+    def sample(self, mean, rng, beta=1.0):
+        """Bits, and one label."""
+        return self._of_both(
+            mean, lambda p: self.bits.sample(p, rng), lambda p: self.label.sample(p, rng)
+        )
+
+    def log_normalizer(self, f, b):
+        """sum_i log(1 + exp f_i) + log sum_k exp f_k."""
+        bits = self.bits.log_normalizer(f[:, : -self.K], b)
+        return bits + self.label.log_normalizer(f[:, -self.K :], b)
+
+    def count(self, n):
+        """2^(n - K) K."""
+        return self.bits.count(n - self.K) * self.K
+
+    def states(self, i, n):
+        """Each state of the bits with each label."""
+        bits, label = (
+            self.bits.states(i // self.K, n - self.K),
+            self.label.states(i % self.K, self.K),
+        )
+        return xp_of(i).concatenate([bits, label], axis=1)
 
 
 class Gaussian(Unit):
