@@ -4,17 +4,10 @@
 script is a course's, in PyTorch, copied far and wide: -1 for unrated, sums, no learning rate.
 """
 
-import argparse
-import contextlib
-import sys
-
 import numpy as np
 
-from benchmarks import report, timing
-from benchmarks.machine import load, machine
+from benchmarks import apart
 from benchmarks.models import MODELS
-
-NAMES = ("scratchnet", "the script, in PyTorch")
 
 
 class Ratings:
@@ -31,6 +24,11 @@ class Ratings:
 
 
 MODELS["ratings"] = Ratings()  # for the workers, which import this file
+
+
+def has(model):
+    """Whether the contestants here know it."""
+    return model is MODELS["ratings"]
 
 
 def prepare(threads):
@@ -88,32 +86,14 @@ def published(model):
     return step, lambda: None
 
 
-def main():
-    parser = argparse.ArgumentParser("python -m benchmarks.recommender", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--steps", type=int, default=10, help="training steps in a round")
-    parser.add_argument("--threads", type=int, default=2, help="for each contestant")
-    parser.add_argument("--python-torch", default=sys.executable, help="an interpreter with torch")
-    options = parser.parse_args()
-    pythons = {"scratchnet": sys.executable, "torch": options.python_torch}
-    timing.CONTESTANTS |= {
-        NAMES[0]: ("recommender", "ours", "scratchnet"),
-        NAMES[1]: ("recommender", "published", "torch"),
-    }
-    everything = {"machine": machine(), "settings": vars(options), "skipped": {}}
-    with contextlib.ExitStack() as stack:
-        contestants = []
-        for name in NAMES:
-            contestants.append(timing.Contestant(name, pythons, options.threads))
-            stack.callback(contestants[-1].close)
-        everything["contestants"] = {c.name: c.about for c in contestants}
-        print(*report.head(everything), sep="\n", flush=True)
-        timings = timing.contest(contestants, "ratings", options.rounds, options.steps)
-        ours = timings["scratchnet"].median
-        rows = {w: t.summary() | {"scratchnet_ratio": ours / t.median} for w, t in timings.items()}
-        print(*report.table({"title": Ratings.title, "contestants": rows}), sep="\n")
-    print(f"load average at the end {load()}")
-
-
 if __name__ == "__main__":
-    main()
+    apart.main(
+        "python -m benchmarks.recommender",
+        __doc__,
+        "ratings",
+        {
+            "scratchnet": ("recommender", "ours", "scratchnet"),
+            "the script, in PyTorch": ("recommender", "published", "torch"),
+        },
+        steps=10,
+    )
