@@ -3,6 +3,7 @@
 from scratchnet.boltzmann.ais import LogPartition, ais
 from scratchnet.boltzmann.baselines import RatingBaseline
 from scratchnet.boltzmann.checking import check_gradient
+from scratchnet.boltzmann.classifiers import DBMClassifier, DBNClassifier
 from scratchnet.boltzmann.dbm import DBM
 from scratchnet.boltzmann.dbn import DBN
 from scratchnet.boltzmann.network import Network
@@ -18,6 +19,8 @@ __all__ = [
     "PCD",
     "Bernoulli",
     "BernoulliRBM",
+    "DBMClassifier",
+    "DBNClassifier",
     "Exact",
     "FastPCD",
     "Gaussian",
