@@ -31,19 +31,25 @@ def _interactive_backends():
 
 
 def mosaic(images, columns, gap=1, background=1.0):
-    """Images (N, H, W) side by side as one array, row by row, with a gap between them."""
+    """Images (N, H, W) side by side as one array, row by row, with a gap between them.
+
+    Colour pictures (N, H, W, 3) too, values in [0, 1]; the gap is white between those.
+    """
     images = to_numpy(images)
-    n, h, w = images.shape[:3]
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    n, h, w, *colour = images.shape
     rows = math.ceil(n / columns)
-    canvas = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap), background)
-    for i, image in enumerate(images.reshape(n, h, w)):
+    size = (rows * (h + gap) - gap, columns * (w + gap) - gap, *colour)
+    canvas = np.full(size, 1.0 if colour else background)
+    for i, image in enumerate(images):
         top, left = i // columns * (h + gap), i % columns * (w + gap)
         canvas[top : top + h, left : left + w] = image
     return canvas
 
 
 def image_grid(images, columns, title):
-    """Images (N, H, W) or (N, H, W, 1), values in [0, 1], black on white."""
+    """Images (N, H, W), (N, H, W, 1) or (N, H, W, 3), values in [0, 1], black on white or RGB."""
     canvas = mosaic(images, columns, background=0.0)
     width = 6.4
     figure, axis = plt.subplots(
@@ -130,7 +136,7 @@ def curves(series, title, xlabel, ylabel, levels=None, x=None, log=False):
 
 
 def captioned(images, captions, title, columns=8):
-    """A few images (N, H, W), each with its own line or two of text above it."""
+    """A few images (N, H, W) or (N, H, W, 3), each with its own line or two of text above it."""
     images = to_numpy(images)
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)
@@ -145,7 +151,7 @@ def captioned(images, captions, title, columns=8):
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, image, caption in zip(axes.flat, images, captions, strict=False):
-        axis.imshow(image.reshape(image.shape[:2]), cmap="gray_r", vmin=0, vmax=1)
+        axis.imshow(mosaic(image[None], 1), cmap="gray_r", vmin=0, vmax=1)
         axis.set_title(caption, fontsize=10)
     figure.suptitle(title)
     return figure
@@ -203,6 +209,22 @@ def histogram(groups, title, xlabel, bins=40):
     axis.set(title=title, xlabel=xlabel, ylabel="share")
     axis.grid(alpha=0.25)
     axis.legend()
+    return figure
+
+
+def roc(scores, title):
+    """{label: (scores of usual samples, of odd ones)}: hits against false alarms."""
+    figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
+    for i, (label, (usual, odd)) in enumerate(scores.items()):
+        thresholds = np.sort(np.concatenate([usual, odd, [np.inf]]))[::-1, None]
+        alarms, hits = (np.mean(part >= thresholds, axis=1) for part in (usual, odd))
+        style, colour = STYLES[i % len(STYLES)], COLOURS[i % len(COLOURS)]
+        axis.plot(alarms, hits, style, color=colour, label=label)
+    axis.plot((0, 1), (0, 1), color="0.6", linewidth=1, linestyle=(0, (1, 2)), label="guessing")
+    axis.set(title=title, xlabel="share of usual samples flagged", aspect="equal")
+    axis.set_ylabel("share of odd samples flagged")
+    axis.grid(alpha=0.25)
+    axis.legend(loc="lower right")
     return figure
 
 

@@ -160,6 +160,21 @@ def test_a_mosaic_puts_each_image_in_its_place():
     assert (canvas[2] == -1).all() and (canvas[3:, 2:] == -1).all()
 
 
+def test_a_mosaic_of_colour_pictures_keeps_their_colours():
+    images = np.random.default_rng(0).uniform(size=(3, 2, 2, 3))
+    canvas = plots.mosaic(images, 2)
+    assert canvas.shape == (5, 5, 3)
+    assert np.array_equal(canvas[:2, 3:], images[1]) and (canvas[2] == 1).all()
+
+
+def test_a_roc_has_a_point_for_every_threshold():
+    usual, odd = np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0])
+    line = plots.roc({"a": (usual, odd)}, "title").axes[0].lines[0]
+    points = {tuple(np.round(point, 6)) for point in line.get_xydata()}
+    third = round(1 / 3, 6)
+    assert points == {(0, 0), (0, 0.5), (third, 0.5), (round(2 / 3, 6), 1), (1, 1)}
+
+
 @pytest.mark.parametrize(
     "figure",
     [
@@ -168,6 +183,7 @@ def test_a_mosaic_puts_each_image_in_its_place():
         lambda: plots.signed_grid(np.ones((5, 4, 6)), 3, "title"),
         lambda: plots.curves({"a": [1, 2], "b": [3]}, "title", "x", "y", {"level": 2}, log=True),
         lambda: plots.captioned(np.zeros((9, 4, 4)), "abcdefghi", "title"),
+        lambda: plots.captioned(np.zeros((9, 4, 4, 3)), "abcdefghi", "title"),
         lambda: plots.confusion(np.eye(3, dtype=int), ("a", "b", "long name"), "title"),
         lambda: plots.curves({"a": [1, 2]}, "title", "x", "y", x=[0.3, 0.5]),
         lambda: plots.curves({"a": [1, 2]}, "title", "x", "y", x=[64, 128], log=True),
