@@ -11,6 +11,7 @@ from scratchnet.layers import Dense, LeakyReLU, Sampling, Sequential, Tanh
 from scratchnet.losses import KLToStandardNormal
 from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
+from scratchnet.numerics import logsumexp, softplus
 from scratchnet.optimizers import SGD, Adagrad, Adam, RMSprop
 
 
@@ -125,6 +126,18 @@ def test_log_p_of_a_decoder_that_ignores_its_code_is_exact():
     exact = norm(0, 0.3).logpdf(x).sum(axis=1)
     assert_allclose(vae.log_likelihoods(x, samples=3000, batch_size=7), exact, atol=0.2)
     assert (vae.decode(np.ones((1, 2), "float32")) == 0).all()
+
+
+def test_log_p_agrees_with_a_sum_over_a_grid_of_codes():
+    vae, x = small_vae(), pixels(20)
+    vae.encoder.parameters[:] = 0
+    vae.encoder.layers[-1].b[:] = 0.3, -0.5, 0.4, 0.5  # q wider than p(z): no weight is huge
+    line = np.linspace(-6, 6, 121)
+    z = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2).astype("float32")
+    a = vae.decoder(z)  # (121^2, 6)
+    log_cell = 2 * np.log(line[1] - line[0]) - np.log(2 * np.pi) - 0.5 * (z * z).sum(axis=1)
+    exact = logsumexp(x @ a.T - softplus(a).sum(axis=1) + log_cell).mean()
+    assert abs(vae.log_likelihood(x, samples=3000) - exact) < 0.02
 
 
 def test_pictures_come_from_the_prior_and_lie_between_two_others():
