@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.gan import Adversaries
 from benchmarks.images import FACES, TRANSPOSED, convolutional
 from benchmarks.unpooling import Unpooling
+from benchmarks.vae import Variational
 
 
 class Perceptron:
@@ -165,6 +166,9 @@ MODELS = {  # the number behind each is its lesson
     "transposed": TRANSPOSED,  # 10
     "unpooling": Unpooling(),  # 11
     "faces": FACES,  # 12
+    "vae": Variational((256,), 2, 100),  # 13
+    "deep_vae": Variational((512, 256), 2, 256),  # 13
+    "vae_20": Variational((512, 256), 20, 128),  # 14
     "gan": Adversaries(),  # 16
     "sines": SineAutoencoder(),  # 17
 }
