@@ -106,6 +106,17 @@ def test_the_exact_gradient_is_the_slope_of_the_exact_likelihood(make, rng):
             assert grads[name][at] == pytest.approx(slope, abs=1e-7), (name, at)
 
 
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
+def test_it_does_not_matter_how_many_states_are_summed_at_once(make, rng, monkeypatch):
+    with float64():
+        network = make(rng)
+    whole, log_z = exact.model_statistics(network), exact.log_partition(network)
+    monkeypatch.setattr(exact, "CHUNK", 3)
+    assert exact.log_partition(network) == pytest.approx(log_z, abs=1e-12)
+    for name, s in exact.model_statistics(network).items():
+        np.testing.assert_allclose(s, whole[name], atol=1e-12)
+
+
 def test_softmax_states_are_one_category_an_item(rng):
     network = rbm(rng, Softmax(3), 6)
     E = [network.energy([v[None], h[None]]).item() for v in SOFT for h in cube(H)]

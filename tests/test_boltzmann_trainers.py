@@ -64,6 +64,21 @@ def test_a_perfect_model_does_not_drift(trainer, rng):
     assert largest(ours, exact.model_statistics(network)) < 5 * 0.5 / np.sqrt(n)
 
 
+def test_swaps_leave_each_temperature_its_distribution(rng):
+    """T5 of tempered chains that begin where they belong: exp(-beta E)."""
+    network, n = rbm(rng), 50_000
+    trainer, rows, hidden = ParallelTempering(1, n, 3, 0.2), [], []
+    for beta in trainer.betas:
+        tempered = network.mapped(lambda a, beta=beta: beta * a)
+        v, *_, p = exact.conditionals(tempered)
+        rows.append(v[rng.choice(len(p), n, p=p)])
+        hidden.append(tempered.units[1].sample(tempered.mean(1, [rows[-1], None]), RNG(1)))
+    trainer.particles = [np.concatenate(rows), np.concatenate(hidden)]
+    for turn in range(2):
+        ours = trainer.model_statistics(network, None, RNG(2 + turn))
+        assert largest(ours, exact.model_statistics(network)) < 5 * 0.5 / np.sqrt(n)
+
+
 def two_valleys(n=6, height=4.0):
     """All visible units 0 or all 1, equally probable, and hardly anything between."""
     W, a = np.full((n, 2), height), np.full(n, -height)
