@@ -132,6 +132,7 @@ PITFALLS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # to be warned is what some of them are about
 @pytest.mark.parametrize("path, name", PITFALLS, ids=lambda v: getattr(v, "stem", v))
 def test_every_pitfall_can_be_reproduced(path, name, tmp_path, monkeypatch, capsys):
     run(path, tmp_path, monkeypatch, "--quick", "--break", name)
