@@ -79,6 +79,14 @@ def test_a_grid_search_finds_the_better_rate(bits):
     assert names[0] == "bernoullirbm0" and len(names) == 9
 
 
+def test_a_gaussian_rbm_has_its_place_in_a_searched_pipeline(rng):
+    x, y = 100 * rng.standard_normal((60, 4)), np.arange(60) % 2
+    rbm = GaussianRBM(n_iter=2, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), rbm, LogisticRegression())
+    search = GridSearchCV(pipeline, {"gaussianrbm__n_components": [2, 3]}, cv=2).fit(x, y)
+    assert search.predict(x).shape == y.shape
+
+
 def test_partial_fit_goes_on_and_returns_the_estimator(bits):
     rbm = small()
     assert rbm.partial_fit(bits) is rbm
