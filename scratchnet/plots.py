@@ -241,3 +241,20 @@ def scatter(groups, title, xlabel, ylabel):
     if any(len(label) > 1 for label in groups):
         axis.legend()
     return figure
+
+
+def named_bars(values, title, xlabel, levels=None):
+    """{name: value}: a bar each, the first on top, its value on it; levels as thin lines."""
+    size = (6.4, 0.42 * len(values) + 1.3)
+    figure, axis = plt.subplots(figsize=size, layout="constrained")
+    drawn = axis.barh(list(values), [float(v) for v in values.values()], color=COLOURS[0])
+    axis.bar_label(drawn, fmt="%.3f", label_type="center", color="white")
+    for i, (label, value) in enumerate((levels or {}).items()):
+        style = STYLES[1:][i % 3]
+        axis.axvline(value, color=COLOURS[1 + i], linestyle=style, label=f"{label} {value:.3f}")
+    axis.invert_yaxis()
+    axis.set(title=title, xlabel=xlabel)
+    axis.grid(alpha=0.25, axis="x")
+    if levels:
+        figure.legend(loc="outside lower center", ncols=len(levels))
+    return figure
