@@ -135,6 +135,45 @@ def curves(series, title, xlabel, ylabel, levels=None, x=None, log=False):
     return figure
 
 
+def panels(groups, title, xlabel, ylabel, columns=3):
+    """{caption: {label: values}}: small curves side by side, on equal axes, with one legend."""
+    rows = math.ceil(len(groups) / columns)
+    size = (2.7 * columns, 1.9 * rows + 0.8)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
+    )
+    for axis, (caption, series) in zip(axes.flat, groups.items(), strict=False):
+        for i, (label, values) in enumerate(series.items()):
+            style = dict(color=COLOURS[i], linestyle=STYLES[i])
+            axis.plot(np.arange(1, len(values) + 1), values, label=label, **style)
+        axis.set_title(caption, fontsize=10)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        axis.grid(alpha=0.25)
+    for axis in axes.flat[len(groups) :]:
+        axis.set_axis_off()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle(title)
+    return figure
+
+
+def timeline(dates, values, marks, title, xlabel, ylabel, known=1):
+    """Values over dates, on a log scale; marks {date: label}; the first known dates are shaded."""
+    figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
+    axis.axvspan(dates[0], dates[known - 1], color="0.92", label="seen in training")
+    axis.plot(dates, values, ".-", color=COLOURS[0], linewidth=0.7, markersize=5)
+    above = (max(values) / min(values)) ** 0.06  # a factor: the scale is logarithmic
+    for i, (date, label) in enumerate(marks.items(), 1):
+        day, value = np.datetime64(date), values[list(dates).index(np.datetime64(date))]
+        axis.plot(day, value, "o", color=COLOURS[1], markersize=9, fillstyle="none")
+        style = dict(color=COLOURS[1], marker=f"${i}$", linewidths=0)
+        axis.scatter(day, value * above, 50, label=label, **style)
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel, yscale="log")
+    axis.margins(y=0.1)
+    axis.grid(alpha=0.25)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
 def captioned(images, captions, title, columns=8):
     """A few images (N, H, W) or (N, H, W, 3), each with its own line or two of text above it."""
     images = to_numpy(images)

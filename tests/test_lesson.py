@@ -175,6 +175,9 @@ def test_a_roc_has_a_point_for_every_threshold():
     assert points == {(0, 0), (0, 0.5), (third, 0.5), (round(2 / 3, 6), 1), (1, 1)}
 
 
+DATES = np.datetime64("2014-07-01") + np.arange(3)
+
+
 @pytest.mark.parametrize(
     "figure",
     [
@@ -187,6 +190,8 @@ def test_a_roc_has_a_point_for_every_threshold():
         lambda: plots.confusion(np.eye(3, dtype=int), ("a", "b", "long name"), "title"),
         lambda: plots.curves({"a": [1, 2]}, "title", "x", "y", x=[0.3, 0.5]),
         lambda: plots.curves({"a": [1, 2]}, "title", "x", "y", x=[64, 128], log=True),
+        lambda: plots.panels({"a": {"b": [1, 2]}, "c": {"b": [3]}}, "title", "x", "y"),
+        lambda: plots.timeline(DATES, [1, 2, 3], {"2014-07-02": "b"}, "title", "x", "y"),
         lambda: plots.bars({"a": [1, 2], "b": [2, 3]}, "title", "x", "y"),
         lambda: plots.histogram({"a": np.ones((2, 3)), "b": np.arange(9)}, "title", "x"),
     ],
