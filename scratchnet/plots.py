@@ -236,6 +236,30 @@ def bars(groups, title, xlabel, ylabel, first=1):
     return figure
 
 
+def spreads(groups, names, title, xlabel, ylabel):
+    """{label: values (K, n)}: at each of the K names the mean of n runs, its standard deviation as
+    a bar, and the runs themselves as dots, the groups side by side."""
+    figure, axis = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    for i, (label, values) in enumerate(groups.items()):
+        values = np.asarray(values, dtype=float)
+        at = np.arange(len(names)) + 0.36 * (i - (len(groups) - 1) / 2)
+        colour, marker = COLOURS[i % len(COLOURS)], "os^D"[i % 4]
+        mean, spread = values.mean(axis=1), values.std(axis=1)
+        style = dict(fmt=marker, color=colour, capsize=5, markersize=8, label=label)
+        axis.errorbar(at, mean, spread, **style)
+        beside = np.repeat(at + 0.06, values.shape[1])
+        axis.scatter(beside, values.ravel(), 9, color=colour, alpha=0.6, linewidths=0)
+        for x, y in zip(at, mean, strict=True):
+            axis.annotate(f"{y:.1f}", (x - 0.05, y), ha="right", va="center", fontsize=9)
+    axis.set_xticks(range(len(names)), list(names))
+    axis.set_xlim(-0.5, len(names) - 0.5)
+    axis.set_ylim(bottom=0)
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.25, axis="y")
+    axis.legend()
+    return figure
+
+
 def histogram(groups, title, xlabel, bins=40):
     """{label: values}: how the values are spread, each group as the share of its own."""
     figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")

@@ -16,6 +16,7 @@ from scratchnet.backend import float_dtype, to_device, to_numpy, xp_of
 from scratchnet.boltzmann.dbm import DBM
 from scratchnet.boltzmann.dbn import DBN
 from scratchnet.boltzmann.greedy import layer_sizes
+from scratchnet.callbacks import Callback
 from scratchnet.errors import whole, yes_or_no
 from scratchnet.layers import Dense, Sequential, Sigmoid
 from scratchnet.losses import SoftmaxCrossEntropy
@@ -24,6 +25,16 @@ from scratchnet.optimizers import Adam
 from scratchnet.training import fit, predict
 
 __all__ = ["DBMClassifier", "DBNClassifier"]
+
+
+class _AfterEach(Callback):
+    """Calls an estimator's on_epoch."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def on_epoch_end(self, run):
+        self.estimator.on_epoch(self.estimator, run.epoch - 1)
 
 
 class _FineTuned(ClassifierMixin, BaseEstimator):
@@ -59,6 +70,7 @@ class _FineTuned(ClassifierMixin, BaseEstimator):
             optimizer=Adam(self.learning_rate),
             epochs=self.n_iter,
             batch_size=self.batch_size,
+            callbacks=[_AfterEach(self)] if self.on_epoch is not None else [],
             seed=seed,
             verbose=bool(self.verbose),
         )
@@ -92,6 +104,7 @@ class DBNClassifier(_FineTuned):
         learning_rate, batch_size, n_iter   of Adam, on the labels
         verbose         print a line an epoch
         random_state    seed, or scikit-learn's generator
+        on_epoch        f(estimator, epoch), called after each
 
     Fitted: network_ (a Sequential), machine_ (the DBN, as it was before), classes_, history_.
     Hinton and Salakhutdinov (2006); Bengio et al. (2007).
@@ -107,6 +120,7 @@ class DBNClassifier(_FineTuned):
         n_iter=60,
         verbose=0,
         random_state=None,
+        on_epoch=None,
     ):
         self.dbn = dbn
         self.pretrain = pretrain
@@ -115,6 +129,7 @@ class DBNClassifier(_FineTuned):
         self.n_iter = n_iter
         self.verbose = verbose
         self.random_state = random_state
+        self.on_epoch = on_epoch
 
     def machine(self):
         """The DBN to fit."""
@@ -159,6 +174,7 @@ class DBMClassifier(_FineTuned):
         n_iter=60,
         verbose=0,
         random_state=None,
+        on_epoch=None,
     ):
         self.dbm = dbm
         self.pretrain = pretrain
@@ -167,6 +183,7 @@ class DBMClassifier(_FineTuned):
         self.n_iter = n_iter
         self.verbose = verbose
         self.random_state = random_state
+        self.on_epoch = on_epoch
 
     def machine(self):
         """The DBM to fit."""
