@@ -175,6 +175,12 @@ def test_a_roc_has_a_point_for_every_threshold():
     assert points == {(0, 0), (0, 0.5), (third, 0.5), (round(2 / 3, 6), 1), (1, 1)}
 
 
+def test_named_bars_stand_from_the_top_down_in_the_order_given():
+    axis = plots.named_bars({"a": 1, "b": 2}, "title", "x", {"level": 1.5}).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
+    assert axis.yaxis_inverted() and [bar.get_width() for bar in axis.patches] == [1, 2]
+
+
 DATES = np.datetime64("2014-07-01") + np.arange(3)
 
 
@@ -193,6 +199,8 @@ DATES = np.datetime64("2014-07-01") + np.arange(3)
         lambda: plots.panels({"a": {"b": [1, 2]}, "c": {"b": [3]}}, "title", "x", "y"),
         lambda: plots.timeline(DATES, [1, 2, 3], {"2014-07-02": "b"}, "title", "x", "y"),
         lambda: plots.bars({"a": [1, 2], "b": [2, 3]}, "title", "x", "y"),
+        lambda: plots.spreads({"a": np.ones((2, 3))}, ("x", "y"), "title", "x", "y"),
+        lambda: plots.scatter({"a": np.ones((2, 2)), "7": np.ones((1, 2))}, "title", "x", "y"),
         lambda: plots.histogram({"a": np.ones((2, 3)), "b": np.arange(9)}, "title", "x"),
     ],
 )

@@ -1,0 +1,100 @@
+"""Lines: what falls over the epochs, what rises over the days, hits against false alarms."""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from scratchnet.plots.style import COLOURS, STYLES
+
+
+def curves(series, title, xlabel, ylabel, levels=None, x=None, log=False):
+    """{label: values} as lines over x, 1, 2, 3, ... by default; levels {label: value} as thin ones.
+
+    log scales both what is measured and, where x is given, x.
+    """
+    figure, axis = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    for i, (label, values) in enumerate(series.items()):
+        at = np.arange(1, len(values) + 1) if x is None else x
+        marker = "o" if len(values) < 8 else None
+        style, colour = STYLES[i % len(STYLES)], COLOURS[i % len(COLOURS)]
+        axis.plot(at, values, style, color=colour, marker=marker, label=label)
+    for label, value in (levels or {}).items():
+        axis.axhline(value, color="0.45", linewidth=1, linestyle=(0, (1, 2)))
+        axis.annotate(
+            label,
+            (1, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, 3),
+            textcoords="offset points",
+            ha="right",
+            color="0.3",
+            fontsize=9,
+        )
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    if log:
+        axis.set_yscale("log")
+    if x is None:
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    else:
+        axis.set_xscale("log" if log else "linear")
+        axis.set_xticks(x, [f"{value:g}" for value in x], minor=False)
+        axis.minorticks_off()
+    axis.grid(alpha=0.25)
+    axis.legend()
+    return figure
+
+
+def panels(groups, title, xlabel, ylabel, columns=3):
+    """{caption: {label: values}}: small curves side by side, on equal axes, with one legend."""
+    rows = math.ceil(len(groups) / columns)
+    size = (2.7 * columns, 1.9 * rows + 0.8)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
+    )
+    for axis, (caption, series) in zip(axes.flat, groups.items(), strict=False):
+        for i, (label, values) in enumerate(series.items()):
+            style = dict(color=COLOURS[i], linestyle=STYLES[i])
+            axis.plot(np.arange(1, len(values) + 1), values, label=label, **style)
+        axis.set_title(caption, fontsize=10)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        axis.grid(alpha=0.25)
+    for axis in axes.flat[len(groups) :]:
+        axis.set_axis_off()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle(title)
+    return figure
+
+
+def timeline(dates, values, marks, title, xlabel, ylabel, known=1):
+    """Values over dates, on a log scale; marks {date: label}; the first known dates are shaded."""
+    figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
+    axis.axvspan(dates[0], dates[known - 1], color="0.92", label="seen in training")
+    axis.plot(dates, values, ".-", color=COLOURS[0], linewidth=0.7, markersize=5)
+    above = (max(values) / min(values)) ** 0.06  # a factor: the scale is logarithmic
+    for i, (date, label) in enumerate(marks.items(), 1):
+        day, value = np.datetime64(date), values[list(dates).index(np.datetime64(date))]
+        axis.plot(day, value, "o", color=COLOURS[1], markersize=9, fillstyle="none")
+        style = dict(color=COLOURS[1], marker=f"${i}$", linewidths=0)
+        axis.scatter(day, value * above, 50, label=label, **style)
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel, yscale="log")
+    axis.margins(y=0.1)
+    axis.grid(alpha=0.25)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def roc(scores, title):
+    """{label: (scores of usual samples, of odd ones)}: hits against false alarms."""
+    figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
+    for i, (label, (usual, odd)) in enumerate(scores.items()):
+        thresholds = np.sort(np.concatenate([usual, odd, [np.inf]]))[::-1, None]
+        alarms, hits = (np.mean(part >= thresholds, axis=1) for part in (usual, odd))
+        style, colour = STYLES[i % len(STYLES)], COLOURS[i % len(COLOURS)]
+        axis.plot(alarms, hits, style, color=colour, label=label)
+    axis.plot((0, 1), (0, 1), color="0.6", linewidth=1, linestyle=(0, (1, 2)), label="guessing")
+    axis.set(title=title, xlabel="share of usual samples flagged", aspect="equal")
+    axis.set_ylabel("share of odd samples flagged")
+    axis.grid(alpha=0.25)
+    axis.legend(loc="lower right")
+    return figure
