@@ -11,7 +11,7 @@ says of any picture how likely it is.
 - reconstruction, KL and the bound of log p(x) as anomaly scores, beside the models of lesson 12;
 - pictures drawn from nothing, and those the model finds most and least likely.
 
-**Facts**: 40 s on a laptop with the default data, two photographs bundled with scikit-learn; four
+**Facts**: 30 s on a laptop with the default data, two photographs bundled with scikit-learn; four
 minutes with ``--dataset faces``, as in lesson 12; ``--folder your_pictures``. Before this: 16, GAN.
 Next: 17, LSTM autoencoder. Paper: Rybkin, Daniilidis and Levine (2021), Simple and effective VAE
 training with calibrated decoders.
