@@ -42,7 +42,7 @@ cfg = knobs(
     burn_in=2000, rows=100000, seed=0,
     datasets={"digits": {},
               "mnist": {"epochs": 50, "batch_size": 100, "learning_rate": 0.05, "center": True,
-                        "large": 0, "large_epochs": 30, "large_rate": 0.05, "temperatures": 5000,
+                        "large": 0, "large_epochs": 30, "large_rate": 0.02, "temperatures": 15000,
                         "peer_epochs": 0}},
     breaks={"big_step": "a learning rate 30 times too large",
             "gray": "pixels from 0 to 16 instead of 0 and 1",
@@ -248,7 +248,7 @@ report(cfg, {name: float(value) for name, value in metrics.items()}, expected)
 #    --learning-rate 0.03                 not finished after 100 epochs
 #    --center                             ahead by 3 nats after 10 epochs, no longer after 100
 #    --temperatures 100                   the interval four times as wide, 35 effective runs
-#    --dataset mnist --large 500          minutes more: look how many runs the estimate is worth
+#    --dataset mnist --large 500          4 minutes: test LL -76.0, from -76.4 to -75.4, by AIS
 
 # %%
 # Pitfalls
