@@ -223,7 +223,7 @@ named = {"a normal day": n - 1} | {f"{str(days.dates[day])[5:]}: {name}": day
                                    for day, name in names.items()}  # fmt: skip
 drawn = {caption: {"the day": z[day], "drawn from its code": answers["the day alone"][day]}
          for caption, day in named.items()}  # fmt: skip
-figure = panels(drawn, "One normal day and the five labelled ones", "half hour", "passengers")
+figure = panels(drawn, "One normal day and the five labelled ones", "half hour", "scaled")
 show(cfg, figure, "days", "six days, each beside what the model draws from its code")
 
 # %%
