@@ -43,7 +43,7 @@ cfg = knobs(
     breaks={"early": "three epochs only: whatever is not an average day looks odd",
             "unscaled": "the model gets counts, up to 30,000, instead of numbers around 0",
             "contaminated": "the odd days are in the training set, each eight times"},
-    quick={"units": 8, "epochs": 4},
+    quick={"units": 8, "epochs": 3, "batch_size": 64},
 )  # fmt: skip
 
 # %%
