@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from small_machines import cube
 
 from scratchnet.backend import RNG, float64, parity, use_device
 from scratchnet.boltzmann import DBM, Bernoulli, BernoulliRBM, Network, ais, exact
@@ -28,10 +29,6 @@ def machine(rng, sizes, scale=1.0):
     weights = [scale * rng.standard_normal(pair) for pair in itertools.pairwise(sizes)]
     biases = [rng.standard_normal(n) for n in sizes]
     return Network([Bernoulli() for _ in sizes], weights, biases)
-
-
-def cube(n):
-    return np.array(list(itertools.product((0.0, 1.0), repeat=n)))
 
 
 def joint(network):

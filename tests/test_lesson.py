@@ -3,11 +3,18 @@
 import json
 import sys
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from scratchnet import plots
 from scratchnet.lesson import knobs, log, report, settings, show, table
+
+
+@pytest.fixture(autouse=True)
+def no_figure_left_open():
+    yield
+    plt.close("all")
 
 
 @pytest.fixture
