@@ -91,9 +91,12 @@ class Answers(Learner):
             return LogPartition(value, value, value, math.inf)
         if method != "ais":
             raise unknown_name("method", method, ["exact", "ais"])
-        base = [self.base_biases_] + [None] * self.network_.depth
         side = EVEN if self.network_.depth == 1 else ODD  # keep the side that is smaller
-        return ais(self.network_, self.rng_, n_temperatures, n_runs, base, side)
+        return ais(self.network_, self.rng_, n_temperatures, n_runs, self.base_model(), side)
+
+    def base_model(self):
+        """The biases of the model without weights that AIS begins with, one entry a layer."""
+        return [self.base_biases_] + [None] * self.network_.depth
 
     def log_likelihood(self, X, log_Z=None):
         """log p(v) of each row in nats, (n,): with log_Z given, or else exactly."""
