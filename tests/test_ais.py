@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from scratchnet.backend import RNG, float64, parity, to_device, use_device
-from scratchnet.boltzmann import Bernoulli, Gaussian, Network, Softmax, ais, exact
+from scratchnet.boltzmann import DBM, Bernoulli, Gaussian, Network, Softmax, ais, exact
 from scratchnet.boltzmann.ais import _summary
 from scratchnet.boltzmann.chain import EVEN, ODD
 
@@ -71,3 +72,14 @@ def test_a_gpu_finds_the_same(xp):
 def test_numbers_below_one_are_refused():
     with pytest.raises(ValueError, match="n_temperatures >= 1"):
         ais(network("rbm"), RNG(0), 0)
+
+
+def test_a_deep_machine_begins_with_its_hidden_layers_about_as_active_as_they_will_be():
+    """A DBM names biases for every layer to begin with; from even odds the weights spread more."""
+    x = (load_digits().data[:400] / 16 > 0.5).astype("float32")
+    settings = dict(pretrain=10, pretrain_rate=0.2, learning_rate=0.1, n_iter=3, random_state=0)
+    dbm = DBM((16, 10), **settings).fit(x)
+    begun = dbm.log_partition("ais", 20, 500)
+    even = ais(dbm.network_, RNG(0), 20, 500, [dbm.base_biases_, None, None], ODD)
+    assert begun.log_weights.std() < 0.95 * even.log_weights.std()
+    assert begun.low < exact.log_partition(dbm.network_) < begun.high
