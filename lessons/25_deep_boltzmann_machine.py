@@ -218,10 +218,10 @@ show(cfg, figure, "likelihood", "curves that fall, the bound just above the exac
 moments = dict(list(dreams.items())[:: 1 + len(dreams) // 7])
 figure = image_rows(moments, "Ten particles at a few moments of training")
 show(cfg, figure, "particles", "rows of ten digits each, other digits in every row")
-
 W1, W2 = dbm.weights_
-both = [a[:, : min(10, cfg.second)].T.reshape(-1, side, side) / abs(a).max() for a in (W1, W1 @ W2)]
-figure = signed_grid(np.concatenate(both), len(both[0]), "First layer above, second (W1 W2) below")
+shown = [a[:, : min(10, cfg.second)].T.reshape(-1, side, side) for a in (W1, W1 @ W2)]
+both = np.concatenate([a / abs(a).max() for a in shown])
+figure = signed_grid(both, len(shown[0]), "First layer (W1) above, second (W1 W2) below")
 show(cfg, figure, "filters", "weights as pictures: strokes, and what is made of strokes")
 
 rows = {"test digit": x_test[:10], "both layers": dbm.reconstruct(x_test[:10])}
