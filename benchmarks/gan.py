@@ -66,7 +66,7 @@ class Adversaries:
 
         return step
 
-    def keras_step(self, rate):
+    def jax_step(self, rate):
         """(step, wait): the `train_step` of Keras' GAN guide, both updates compiled into one."""
         import jax
         from keras import Input, Sequential, layers, losses

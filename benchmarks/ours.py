@@ -19,7 +19,7 @@ def prepare(threads):
 
 def has(model):
     """Whether the model is written for us."""
-    return hasattr(model, "scratchnet")
+    return hasattr(model, "scratchnet") or hasattr(model, "scratchnet_step")
 
 
 def _nothing():

@@ -24,7 +24,7 @@ def prepare(threads):
 
 def has(model):
     """Whether the model is written for this framework."""
-    return hasattr(model, "keras")
+    return hasattr(model, "keras") or hasattr(model, "jax_step")
 
 
 def train_step(model):
@@ -32,8 +32,8 @@ def train_step(model):
     import jax
     from keras.optimizers import Adam
 
-    if hasattr(model, "keras_step"):
-        return model.keras_step(LEARNING_RATE)
+    if hasattr(model, "jax_step"):
+        return model.jax_step(LEARNING_RATE)
     net, loss = model.keras()
     optimizer = Adam(LEARNING_RATE)
     optimizer.build(net.trainable_variables)

@@ -4,7 +4,6 @@ import os
 import platform
 
 from benchmarks.models import LEARNING_RATE
-from benchmarks.peers_keras import has
 
 __all__ = ["has", "prepare", "train_step"]
 
@@ -19,6 +18,11 @@ def prepare(threads):
     tf.config.threading.set_inter_op_parallelism_threads(1)
     versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
     return {"python": platform.python_version(), **versions, "threads": threads}
+
+
+def has(model):
+    """Whether the model is written for this framework."""
+    return hasattr(model, "keras")
 
 
 def train_step(model):

@@ -21,7 +21,7 @@ def prepare(threads):
 
 def has(model):
     """Whether the model is written for this framework."""
-    return hasattr(model, "torch")
+    return hasattr(model, "torch") or hasattr(model, "torch_step")
 
 
 def adam(model, **options):

@@ -26,7 +26,9 @@ import itertools
 from scratchnet.backend import on_host, xp_of
 from scratchnet.layers.folding import fold_kernel, unfold
 
-CHUNK = 1 << 20  # bytes of patches made at a time: they stay in a core's cache until multiplied
+# Bytes of patches made at a time: so few that they stay in the cache until they are multiplied, but
+# no fewer, for between two calls of NumPy a thread may have to wait for Python's lock.
+CHUNK = 1 << 21
 FEW = 4  # so few channels are short pieces of memory: then patches are made, and added, by columns
 
 
