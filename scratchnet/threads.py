@@ -1,9 +1,10 @@
 """Threads: a batch cut into shards, each of which goes through the model on a thread of its own.
 
 Layers are pure, so two threads may use one model at once; and the gradient of a batch is the mean
-of the gradients of its shards, weighted by their sizes. A shard always holds SHARD pixels, however
-many threads there are, and the sum is taken in the order of the shards: a seed gives the same bits
-on one thread and on eight. NumPy lets go of Python's lock while it computes.
+of the gradients of its shards, weighted by their sizes. The shards are nearly equal, an even number
+of them so that two cores have equal work, the same however many threads there are; and the sum is
+taken in their order: a seed gives the same bits on one thread and on eight. NumPy lets go of
+Python's lock while it computes.
 
 It pays for convolutions, where moving patches takes longer than multiplying them and one core's
 cache holds a shard. A model of Dense layers stays whole: its products are large, and BLAS has
@@ -13,6 +14,7 @@ threads for them.
 import concurrent.futures
 import contextvars
 import functools
+import itertools
 import math
 import os
 
@@ -23,7 +25,7 @@ from scratchnet.errors import whole
 from scratchnet.layers.convolution import Conv2D, Conv2DTranspose
 from scratchnet.losses import Loss
 
-SHARD = 32 * 28 * 28  # pixels of the images in a shard: 32 of MNIST's
+SHARD = 48 * 28 * 28  # pixels of the images in a shard, at most: 48 of MNIST's
 
 
 def pays(model, x):
@@ -40,11 +42,14 @@ def shards(model, loss, x):
     """
     one = [slice(0, len(x))]
     size = max(1, SHARD // math.prod(x.shape[1:3]))
-    if len(x) <= size or not isinstance(loss, Loss) or not pays(model, x):
+    small = len(x) <= size * 2 // 3  # no shard of it would be worth a thread
+    if small or not isinstance(loss, Loss) or not pays(model, x):
         return one
     if any(layer.needs_whole_batch or layer.state for layer in model.layers_within().values()):
         return one
-    return [slice(i, min(i + size, len(x))) for i in range(0, len(x), size)]
+    count = min(2 * math.ceil(len(x) / (2 * size)), len(x))
+    edges = [len(x) * i // count for i in range(count + 1)]
+    return list(itertools.starmap(slice, itertools.pairwise(edges)))
 
 
 def on_threads(f, parts, threads=None):

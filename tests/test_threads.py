@@ -24,7 +24,7 @@ from scratchnet.threads import on_threads, shards, weighted_mean
 from scratchnet.training import evaluate, fit, predict, train_step
 
 IMAGE = (28, 28, 1)
-X = np.random.default_rng(5).random((70, *IMAGE), dtype=np.float32)  # shards of 32, 32 and 6
+X = np.random.default_rng(5).random((70, *IMAGE), dtype=np.float32)  # two shards of 35
 HALVES = (slice(0, 3), slice(3, 6))
 LOSS = MeanSquaredError()
 
@@ -103,14 +103,20 @@ def test_two_halves_of_a_batch_give_the_gradients_of_the_whole(case):
 # ---------------------------------------------------------------------------------- what is cut
 
 
-def test_a_batch_is_cut_into_shards_of_equal_size_and_a_rest():
-    assert shards(autoencoder(), LOSS, X) == [slice(0, 32), slice(32, 64), slice(64, 70)]
+@pytest.mark.parametrize(
+    ("n", "edges"),
+    [(32, [0, 32]), (33, [0, 16, 33]), (70, [0, 35, 70]), (128, [0, 32, 64, 96, 128])],
+)
+def test_a_batch_is_cut_into_an_even_number_of_nearly_equal_shards(n, edges):
+    x = np.zeros((n, *IMAGE), "float32")
+    expected = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    assert shards(autoencoder(), LOSS, x) == expected
 
 
 def test_large_images_make_small_shards():
     model = built(Sequential([Conv2D(2, 3)]), (56, 56, 1))
     x = np.zeros((20, 56, 56, 1), "float32")
-    assert shards(model, LOSS, x) == [slice(0, 8), slice(8, 16), slice(16, 20)]
+    assert shards(model, LOSS, x) == [slice(0, 10), slice(10, 20)]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +134,7 @@ def test_a_layer_that_needs_its_whole_batch_gets_it(layer):
 
 
 def test_an_average_price_on_activity_may_be_cut():
-    assert len(shards(autoencoder(ActivityRegularization(0.1)), LOSS, X)) == 3
+    assert len(shards(autoencoder(ActivityRegularization(0.1)), LOSS, X)) == 2
 
 
 def test_a_model_without_convolutions_stays_whole():
