@@ -1,14 +1,12 @@
 """What a trained RBM can be asked: to dream, to complete, and how probable it finds something."""
 
-import math
-
 from scratchnet.backend import to_numpy, xp_of
 from scratchnet.boltzmann import exact
-from scratchnet.boltzmann.ais import LogPartition, ais
+from scratchnet.boltzmann.ais import ais, enumerated
 from scratchnet.boltzmann.chain import EVEN, ODD, gibbs, half_sweep
-from scratchnet.boltzmann.learning import Learner
+from scratchnet.boltzmann.learning import Learner, as_asked
 from scratchnet.boltzmann.trainers import first_particles
-from scratchnet.errors import require, unknown_name, whole
+from scratchnet.errors import require, whole
 
 __all__ = ["Answers"]
 
@@ -23,7 +21,7 @@ class Answers(Learner):
         rows, _ = self._rows(v)
         layers, _ = half_sweep(self.network_, self.infer(rows), ODD, self.rng_)
         state, _ = gibbs(self.network_, layers, whole("gibbs", "k", k), self.rng_)
-        return self._answer(state[0], v)
+        return as_asked(state[0], v)
 
     def sample(self, n, burn_in=1000, clamp=None, mean=False):
         """n rows that the model dreams, each at the end of a chain of its own.
@@ -47,7 +45,7 @@ class Answers(Learner):
     def reconstruct(self, X):
         """p(v | E[h | X]), no randomness in it; missing entries come back filled in."""
         v, _ = self._rows(X)
-        return self._answer(self.network_.mean(0, self.infer(v)), X)
+        return as_asked(self.network_.mean(0, self.infer(v)), X)
 
     def inverse_transform(self, H):
         """p(v | h = H), from (n, n_components)."""
@@ -72,7 +70,7 @@ class Answers(Learner):
         if missing is not None:  # the energy of the units that are absent, alone at 0
             unit, a = self.network_.units[0], self.network_.biases[0]
             F = F - unit.own_energy(0 * v, a * missing)
-        return self._answer(F, X)
+        return as_asked(F, X)
 
     def free_energy_gap(self, X, X_new):
         """mean F of new rows minus that of the training rows: log Z cancels.
@@ -86,13 +84,10 @@ class Answers(Learner):
 
         "exact" enumerates the smaller side, "ais" estimates, starting from the visible biases.
         """
-        if method == "exact":
-            value = exact.log_partition(self.network_)
-            return LogPartition(value, value, value, math.inf)
-        if method != "ais":
-            raise unknown_name("method", method, ["exact", "ais"])
-        side = EVEN if self.network_.depth == 1 else ODD  # keep the side that is smaller
-        return ais(self.network_, self.rng_, n_temperatures, n_runs, self.base_model(), side)
+        if method == "ais":
+            side = EVEN if self.network_.depth == 1 else ODD  # keep the side that is smaller
+            return ais(self.network_, self.rng_, n_temperatures, n_runs, self.base_model(), side)
+        return enumerated(self.network_, method)
 
     def base_model(self):
         """The biases of the model without weights that AIS begins with, one entry a layer."""

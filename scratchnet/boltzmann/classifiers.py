@@ -8,7 +8,6 @@ worth more than the labels: pretraining needs none, so it learns from rows nobod
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -16,6 +15,7 @@ from scratchnet.backend import float_dtype, to_device, to_numpy, xp_of
 from scratchnet.boltzmann.dbm import DBM
 from scratchnet.boltzmann.dbn import DBN
 from scratchnet.boltzmann.greedy import layer_sizes
+from scratchnet.boltzmann.learning import seed_of
 from scratchnet.callbacks import Callback
 from scratchnet.errors import whole, yes_or_no
 from scratchnet.layers import Dense, Sequential, Sigmoid
@@ -48,7 +48,7 @@ class _FineTuned(ClassifierMixin, BaseEstimator):
         pretrain = yes_or_no(name, "pretrain", self.pretrain)
         whole(name, "n_iter", self.n_iter)
         self.classes_, t = np.unique(y, return_inverse=True)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = seed_of(self.random_state)
         machine = self.machine()
         if machine.get_params().get("random_state", 0) is None:  # a frozen one has none to set
             machine.set_params(random_state=seed)

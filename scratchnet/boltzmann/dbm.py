@@ -17,7 +17,7 @@ from scratchnet.backend import to_device, to_numpy, xp_of
 from scratchnet.boltzmann import exact
 from scratchnet.boltzmann.asking import Answers
 from scratchnet.boltzmann.greedy import composed, layer_sizes, stacked_rbms
-from scratchnet.boltzmann.learning import warn_unless_probabilities
+from scratchnet.boltzmann.learning import as_asked, warn_unless_probabilities
 from scratchnet.boltzmann.mean_field import lower_bound, mean_field, sweep
 from scratchnet.boltzmann.network import Network
 from scratchnet.boltzmann.scores import log_odds
@@ -123,7 +123,7 @@ class DBM(Answers):
     def hidden(self, X):
         """The means of every hidden layer, [(n, n_1), ..., (n, n_L)]."""
         v, _ = self._rows(X)
-        return [self._answer(mu, X) for mu in self.infer(v)[1:]]
+        return [as_asked(mu, X) for mu in self.infer(v)[1:]]
 
     def inverse_transform(self, H):
         """The means of v where the top layer is held at H (n, n_L), by mean field."""

@@ -1,19 +1,17 @@
 """The deep belief network as a scikit-learn estimator: pretrained, and fine-tuned by up-down."""
 
-import math
-
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from scratchnet.backend import RNG, to_device, to_numpy, xp_of
 from scratchnet.boltzmann import exact
-from scratchnet.boltzmann.ais import LogPartition, ais
+from scratchnet.boltzmann.ais import ais, enumerated
 from scratchnet.boltzmann.ascent import Ascent
 from scratchnet.boltzmann.belief import Belief
 from scratchnet.boltzmann.chain import EVEN, gibbs, half_sweep
 from scratchnet.boltzmann.greedy import layer_sizes, stacked_rbms
+from scratchnet.boltzmann.learning import as_asked, seed_of
 from scratchnet.boltzmann.trainers import first_particles
 from scratchnet.boltzmann.up_down import up_down
 from scratchnet.errors import real, require, unknown_name, whole
@@ -102,7 +100,7 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         real("DBN", "fine_tune_rate", self.fine_tune_rate, above=0)
         whole("DBN", "fine_tune_iter", self.fine_tune_iter)
         whole("DBN", "fine_tune_k", self.fine_tune_k)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = seed_of(self.random_state)
         options = {name: getattr(self, name) for name in OF_AN_RBM}
         self.rbms_ = stacked_rbms(X, sizes, labels=seen, random_state=seed, **options)
         self.belief_ = Belief.stacked([rbm.network_ for rbm in self.rbms_])
@@ -157,8 +155,7 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         """The means of the top layer, each layer's from those below: (n_samples, n_L)."""
-        dtype = X.dtype if getattr(X, "dtype", None) == np.float32 else np.float64
-        return to_numpy(self._top_means(self._rows(X))).astype(dtype, copy=False)
+        return as_asked(self._top_means(self._rows(X)), X)
 
     def reconstruct(self, X):
         """The means of v after a pass up to the top and down again, no randomness in it."""
@@ -207,13 +204,10 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def log_partition(self, method="exact", n_temperatures=1000, n_runs=100):
         """log Z of the top pair, the only factor that needs one: a `LogPartition`."""
         check_is_fitted(self)
-        if method == "exact":
-            value = exact.log_partition(self.belief_.top)
-            return LogPartition(value, value, value, math.inf)
-        if method != "ais":
-            raise unknown_name("method", method, ["exact", "ais"])
-        base = [self.rbms_[-1].base_biases_, None]
-        return ais(self.belief_.top, self.rng_, n_temperatures, n_runs, base)
+        if method == "ais":
+            base = [self.rbms_[-1].base_biases_, None]
+            return ais(self.belief_.top, self.rng_, n_temperatures, n_runs, base)
+        return enumerated(self.belief_.top, method)
 
     def bound(self, X, log_Z=None, n_draws=20):
         """A lower bound on log p(v) of each row in nats, (n,): a mean over draws from q(h | v)."""

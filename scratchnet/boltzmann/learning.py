@@ -74,7 +74,7 @@ class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def transform(self, X):
         """The means of the hidden units, p(h = 1 | v = X): (n_samples, n_components)."""
         v, _ = self._rows(X)
-        return self._answer(self.infer(v)[-1], X)
+        return as_asked(self.infer(v)[-1], X)
 
     def infer(self, v):
         """[v, the means of the hidden units given v]: what the data's statistics are taken of."""
@@ -94,9 +94,7 @@ class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.updates_ += 1
 
     def _rate(self, progress):
-        if callable(self.schedule):
-            return self.schedule(self.updates_)
-        return self.learning_rate * SCHEDULES[self.schedule](progress)
+        return rate_at(self.schedule, self.learning_rate, self.updates_, progress)
 
     def _begin(self, X):
         name = type(self).__name__
@@ -122,7 +120,7 @@ class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             "because persistent chains and centers know no mask; or fill them before",
         )
         self.check_values(v)
-        self.rng_ = RNG(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        self.rng_ = RNG(seed_of(self.random_state))
         self.network_ = self.first_network(v, missing)
         self.ascent_ = Ascent(
             self.momentum, self.weight_decay, self.center, self.sparsity, self.sparsity_cost
@@ -184,11 +182,6 @@ class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         v = xp.asarray(v, dtype=b.dtype)
         return v, None if missing is None else xp.asarray(missing)
 
-    def _answer(self, result, X):
-        """Back to the host, in the precision of the question."""
-        dtype = X.dtype if getattr(X, "dtype", None) == np.float32 else np.float64
-        return to_numpy(result).astype(dtype, copy=False)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse, tags.input_tags.allow_nan = True, self.finite == "allow-nan"
@@ -216,6 +209,24 @@ class Learner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def h_samples_(self):
         """The hidden units of the persistent chains, (n_chains, n_components)."""
         return to_numpy(self.trainer_.particles[1]).copy()
+
+
+def seed_of(random_state):
+    """A seed from what scikit-learn allows: a number, its generator, or None."""
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def rate_at(schedule, learning_rate, update, progress):
+    """The learning rate of an update, at this share of fit's updates."""
+    if callable(schedule):
+        return schedule(update)
+    return learning_rate * SCHEDULES[schedule](progress)
+
+
+def as_asked(result, X):
+    """Back to the host, in the precision of the question X."""
+    dtype = X.dtype if getattr(X, "dtype", None) == np.float32 else np.float64
+    return to_numpy(result).astype(dtype, copy=False)
 
 
 def warn_unless_probabilities(v):

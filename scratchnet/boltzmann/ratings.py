@@ -12,11 +12,11 @@ filtering, ICML, sections 2.1 to 2.4.
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from scratchnet.backend import RNG, to_device, to_numpy, zeros
 from scratchnet.boltzmann.chain import ODD, gibbs, half_sweep
+from scratchnet.boltzmann.learning import rate_at, seed_of
 from scratchnet.boltzmann.network import Network
 from scratchnet.boltzmann.triples import Cases, check_pairs, check_triples, smoothed_frequencies
 from scratchnet.boltzmann.units import Bernoulli, Softmax
@@ -155,8 +155,7 @@ class RatingRBM(BaseEstimator):
         a = np.log(smoothed_frequencies(unit, category, (n_units, K), self.smoothing))
         if self.liked is not None:
             a = a[:, 1:] - a[:, :1]  # log odds (units, 1)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        self._rng = RNG(seed)
+        self._rng = RNG(seed_of(self.random_state))
         W = 0.01 * self._rng.host.standard_normal((*a.shape, self.n_components))
         self.weights_, self.intercept_visible_ = to_device(W), to_device(a)
         self.intercept_hidden_ = zeros((self.n_components,))
@@ -175,8 +174,8 @@ class RatingRBM(BaseEstimator):
         for epoch in range(self.n_iter):
             shuffled, changed = self._rng.host.permutation(cases), 0
             for s in range(0, len(cases), self.batch_size):
-                batch, rate, t = shuffled[s : s + self.batch_size], self._rate(t, updates), t + 1
-                changed = changed + self._update(batch, rate)
+                rate = rate_at(self.schedule, self.learning_rate, t, t / updates)
+                changed, t = changed + self._update(shuffled[s : s + self.batch_size], rate), t + 1
             self.history_["reconstruction"].append(float(changed) / len(self._cases.unit))
             if self.on_epoch is not None:
                 self.on_epoch(self, epoch)
@@ -195,11 +194,6 @@ class RatingRBM(BaseEstimator):
             v[at] = step
             p[at] += step
         return changed
-
-    def _rate(self, t, updates):
-        if callable(self.schedule):
-            return self.schedule(t)
-        return self.learning_rate * (1 - t / updates if self.schedule == "linear" else 1)
 
     def _gradient(self, cases):
         """(units, gradients of the log-likelihood by CD-k, how many entries the chain changed)."""

@@ -4,7 +4,7 @@ import warnings
 
 from scratchnet.backend import to_numpy, xp_of
 from scratchnet.boltzmann.asking import Answers
-from scratchnet.boltzmann.learning import warn_unless_probabilities
+from scratchnet.boltzmann.learning import as_asked, warn_unless_probabilities
 from scratchnet.boltzmann.scores import log_odds, pseudo_likelihood
 from scratchnet.boltzmann.units import Bernoulli, Gaussian
 
@@ -99,7 +99,7 @@ class BernoulliRBM(Answers):
         if float(abs(v * (1 - v)).max()) > 0:
             message = "the pseudo-likelihood is a probability only of rows of 0 and 1"
             warnings.warn(message, UserWarning, stacklevel=2)
-        return self._answer(pseudo_likelihood(self.network_, v, missing), X)
+        return as_asked(pseudo_likelihood(self.network_, v, missing), X)
 
     def score(self, X, y=None):
         """The mean of score_samples: larger is better, for GridSearchCV."""
