@@ -147,3 +147,18 @@ def test_the_stand_in_for_a_gpu_gives_the_same_numbers(machine):
 def test_bad_settings_get_a_sentence(wrong, sentence):
     with pytest.raises(ValueError, match=sentence):
         DBNClassifier(**wrong).fit(X[:20], Y[:20])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("classifier", [DBNClassifier(DBN((9, 7), n_iter=1)), DBMClassifier()])
+def test_a_prediction_does_not_depend_on_the_other_rows(classifier, dtype):
+    rows = X[:150].astype(dtype)
+    classifier.set_params(n_iter=2, random_state=0).fit(rows, Y[:150])
+    expected = classifier.predict_proba(rows)
+    for seed in range(20):
+        order = np.random.default_rng(seed).permutation(150)
+        found = classifier.predict_proba(rows[order])
+        np.testing.assert_allclose(found, expected[order], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(
+            classifier.predict_proba(rows[seed : seed + 1]), expected[seed : seed + 1], rtol=1e-10
+        )

@@ -11,11 +11,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from scratchnet.backend import float_dtype, to_device, to_numpy, xp_of
+from scratchnet.backend import float64, float_dtype, to_device, to_numpy, xp_of
 from scratchnet.boltzmann.dbm import DBM
 from scratchnet.boltzmann.dbn import DBN
 from scratchnet.boltzmann.greedy import layer_sizes
 from scratchnet.boltzmann.learning import seed_of
+from scratchnet.boltzmann.mean_field import mean_field
 from scratchnet.callbacks import Callback
 from scratchnet.errors import whole, yes_or_no
 from scratchnet.layers import Dense, Sequential, Sigmoid
@@ -80,8 +81,9 @@ class _FineTuned(ClassifierMixin, BaseEstimator):
         """p(class | v) of each row, (n_samples, n_classes), in the order of classes_."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        v = self.inputs(to_device(X, self.network_.layers[0].W.dtype))
-        return to_numpy(softmax(predict(self.network_, v)))
+        with float64():  # in float32, BLAS kernels round a row according to its place in the batch
+            v = self.inputs(to_device(X, "float64"))
+            return to_numpy(softmax(predict(self.network_.astype("float64"), v)))
 
     def predict(self, X):
         """The most probable class of each row, (n_samples,)."""
@@ -200,6 +202,8 @@ class DBMClassifier(_FineTuned):
         """[v, q(h_2 | v)], (n, n_0 + n_2)."""
         if self.machine_ is None or self.machine_.network_.depth == 1:
             return v
-        b = self.machine_.network_.biases[0]
-        layers = self.machine_.infer(v.astype(b.dtype))
-        return xp_of(v).concatenate([v, layers[2].astype(v.dtype)], axis=1)
+        network, xp = self.machine_.network_, xp_of(v)
+        dtype = xp.result_type(v, network.biases[0])  # the more precise of the two
+        network = network.mapped(lambda a: a.astype(dtype))
+        layers = mean_field(network, v.astype(dtype), self.machine_.mean_field_steps)
+        return xp.concatenate([v, layers[2].astype(v.dtype)], axis=1)
