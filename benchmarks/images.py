@@ -20,7 +20,7 @@ class Images:
         x = np.random.default_rng(0).random((self.samples, *self.shape), dtype=np.float32)
         return x, x
 
-    def walk(self):
+    def parameter_items(self):
         """(part, height, width, channels) before each part, for square steps."""
         h, w, c = self.shape
         for part in self.parts:
@@ -38,7 +38,7 @@ class Images:
     def products(self):
         """(windows, K*K*C, F): a transposed convolution has as many windows as its x has pixels."""
         found = []
-        for part, h, w, c in self.walk():
+        for part, h, w, c in self.parameter_items():
             if part[0] == "conv":
                 _, f, k, s, p = part
                 places = ((h + 2 * p - k) // s + 1) * ((w + 2 * p - k) // s + 1)
@@ -50,7 +50,7 @@ class Images:
     def _stack(self, table):
         """table[kind](channels, *numbers) for each part."""
         stack = []
-        for part, _, _, c in self.walk():
+        for part, _, _, c in self.parameter_items():
             kind, *numbers = (part,) if isinstance(part, str) else part
             stack.append(table[kind](c, *numbers))
         return stack

@@ -19,8 +19,8 @@ import sys
 import tempfile
 import time
 
-from benchmarks import gpu_bugs, gpu_kernels, gpu_questions, gpu_steps  # noqa: F401 (their parts)
-from benchmarks.gpu_bench import PARTS, Bench, part, ran
+from benchmarks.gpu import bugs, kernels, questions, steps  # noqa: F401 (their parts)
+from benchmarks.gpu.bench import PARTS, Bench, part, ran
 from benchmarks.machine import machine
 from benchmarks.timing import ROOT
 from scratchnet.backend import gpu_problem

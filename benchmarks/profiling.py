@@ -13,7 +13,7 @@ class Clock:
     """Adds up the time spent in functions; a call within a timed call belongs to the outer one."""
 
     def __init__(self):
-        self.seconds, self.running = collections.Counter(), False
+        self.seconds, self.slots = collections.Counter(), False
 
     def watch(self, owner, method, *part):
         """From now on, time owner.method as this part."""
@@ -21,12 +21,12 @@ class Clock:
 
         @functools.wraps(function)
         def timed(*arguments):
-            if self.running:
+            if self.slots:
                 return function(*arguments)
-            self.running, began = True, time.perf_counter()
+            self.slots, began = True, time.perf_counter()
             y = function(*arguments)
             self.seconds[part] += time.perf_counter() - began
-            self.running = False
+            self.slots = False
             return y
 
         setattr(owner, method, timed)
@@ -39,7 +39,7 @@ def profile(model, steps):
 
     net, loss = model.scratchnet()
     optimizer, clock = Adam(LEARNING_RATE), Clock()
-    parts = {path: layer for path, layer in net.layers_within().items() if not layer.children}
+    parts = {path: layer for path, layer in net.named_layers().items() if not layer.children}
     parts["loss"] = loss
     for name, part in parts.items():
         clock.watch(part, "forward", name, "forward")

@@ -97,9 +97,9 @@ show(cfg, figure, "samples", "eight training pictures with their labels above th
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Dense                scratchnet/layers/dense.py        scratchnet gradcheck Dense
-#    ReLU                 scratchnet/layers/activations.py  scratchnet gradcheck ReLU
-#    SoftmaxCrossEntropy  scratchnet/losses.py              scratchnet gradcheck SoftmaxCrossEntropy
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    ReLU             scratchnet/layers/activations.py scratchnet gradcheck ReLU
+#    SoftmaxCrossEntropy scratchnet/losses.py scratchnet gradcheck SoftmaxCrossEntropy
 
 # %%
 # Build

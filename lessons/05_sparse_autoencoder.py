@@ -94,10 +94,10 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Dense                scratchnet/layers/dense.py        scratchnet gradcheck Dense
-#    ReLU                 scratchnet/layers/activations.py  scratchnet gradcheck ReLU
-#    Sigmoid              scratchnet/layers/activations.py  scratchnet gradcheck Sigmoid
-#    MeanSquaredError     scratchnet/losses.py              scratchnet gradcheck MeanSquaredError
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    ReLU             scratchnet/layers/activations.py scratchnet gradcheck ReLU
+#    Sigmoid          scratchnet/layers/activations.py scratchnet gradcheck Sigmoid
+#    MeanSquaredError scratchnet/losses.py scratchnet gradcheck MeanSquaredError
 #    ActivityRegularization in scratchnet/layers/regularization.py, with its own check as well
 
 # %%

@@ -85,10 +85,10 @@ show(cfg, figure, "samples", "eight training pictures above eight squares of gra
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Dense                scratchnet/layers/dense.py        scratchnet gradcheck Dense
-#    ReLU                 scratchnet/layers/activations.py  scratchnet gradcheck ReLU
-#    Sigmoid              scratchnet/layers/activations.py  scratchnet gradcheck Sigmoid
-#    MeanSquaredError     scratchnet/losses.py              scratchnet gradcheck MeanSquaredError
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    ReLU             scratchnet/layers/activations.py scratchnet gradcheck ReLU
+#    Sigmoid          scratchnet/layers/activations.py scratchnet gradcheck Sigmoid
+#    MeanSquaredError scratchnet/losses.py scratchnet gradcheck MeanSquaredError
 
 # %%
 # Build

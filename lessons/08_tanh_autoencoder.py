@@ -82,11 +82,11 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Dense                scratchnet/layers/dense.py        scratchnet gradcheck Dense
-#    ReLU                 scratchnet/layers/activations.py  scratchnet gradcheck ReLU
-#    Tanh                 scratchnet/layers/activations.py  scratchnet gradcheck Tanh
-#    Sigmoid              scratchnet/layers/activations.py  scratchnet gradcheck Sigmoid
-#    MeanSquaredError     scratchnet/losses.py              scratchnet gradcheck MeanSquaredError
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    ReLU             scratchnet/layers/activations.py scratchnet gradcheck ReLU
+#    Tanh             scratchnet/layers/activations.py scratchnet gradcheck Tanh
+#    Sigmoid          scratchnet/layers/activations.py scratchnet gradcheck Sigmoid
+#    MeanSquaredError scratchnet/losses.py scratchnet gradcheck MeanSquaredError
 
 # %%
 # Build

@@ -30,7 +30,7 @@ from scratchnet.backend import RNG, to_device, to_numpy
 from scratchnet.data import load_images
 from scratchnet.gradcheck import gradcheck
 from scratchnet.layers import Conv2D, MaxPooling2D, ReLU, Sequential, Sigmoid, UpSampling2D
-from scratchnet.layers.windows import patches
+from scratchnet.layers.conv.im2col import patches
 from scratchnet.lesson import knobs, report, show, table
 from scratchnet.losses import BinaryCrossEntropy, MeanSquaredError
 from scratchnet.optimizers import Adam
@@ -91,10 +91,10 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Conv2D               scratchnet/layers/convolution.py  scratchnet gradcheck Conv2D
-#    MaxPooling2D         scratchnet/layers/pooling.py      scratchnet gradcheck MaxPooling2D
-#    UpSampling2D         scratchnet/layers/upsampling.py   scratchnet gradcheck UpSampling2D
-#    BinaryCrossEntropy   scratchnet/losses.py              scratchnet gradcheck BinaryCrossEntropy
+#    Conv2D           scratchnet/layers/conv/convolution.py scratchnet gradcheck Conv2D
+#    MaxPooling2D     scratchnet/layers/conv/pooling.py scratchnet gradcheck MaxPooling2D
+#    UpSampling2D     scratchnet/layers/conv/upsampling.py scratchnet gradcheck UpSampling2D
+#    BinaryCrossEntropy scratchnet/losses.py scratchnet gradcheck BinaryCrossEntropy
 
 # %%
 # Build

@@ -96,11 +96,11 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Conv2D               scratchnet/layers/convolution.py  scratchnet gradcheck Conv2D
-#    Conv2DTranspose      scratchnet/layers/convolution.py  scratchnet gradcheck Conv2DTranspose
-#    MaxPooling2D         scratchnet/layers/pooling.py      scratchnet gradcheck MaxPooling2D
-#    UpSampling2D         scratchnet/layers/upsampling.py   scratchnet gradcheck UpSampling2D
-#    BinaryCrossEntropy   scratchnet/losses.py              scratchnet gradcheck BinaryCrossEntropy
+#    Conv2D           scratchnet/layers/conv/convolution.py scratchnet gradcheck Conv2D
+#    Conv2DTranspose  scratchnet/layers/conv/convolution.py scratchnet gradcheck Conv2DTranspose
+#    MaxPooling2D     scratchnet/layers/conv/pooling.py scratchnet gradcheck MaxPooling2D
+#    UpSampling2D     scratchnet/layers/conv/upsampling.py scratchnet gradcheck UpSampling2D
+#    BinaryCrossEntropy scratchnet/losses.py scratchnet gradcheck BinaryCrossEntropy
 
 # %%
 # Build
@@ -267,4 +267,4 @@ report(cfg, metrics, expected)
 # Exercise
 # --------
 # Write down the matrix M of a 3x3 kernel on a row of five pixels with padding="same", and transpose
-# it. Which convolution is that? (``turned`` in scratchnet/layers/windows.py knows.)
+# it. Which convolution is that? (``turned`` in scratchnet/layers/conv/im2col.py knows.)

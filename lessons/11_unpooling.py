@@ -92,11 +92,11 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Conv2D               scratchnet/layers/convolution.py  scratchnet gradcheck Conv2D
-#    Conv2DTranspose      scratchnet/layers/convolution.py  scratchnet gradcheck Conv2DTranspose
-#    MaxPooling2D         scratchnet/layers/pooling.py      scratchnet gradcheck MaxPooling2D
-#    UnpoolingBlock       scratchnet/layers/unpooling.py    scratchnet gradcheck UnpoolingBlock
-#    MeanSquaredError     scratchnet/losses.py              scratchnet gradcheck MeanSquaredError
+#    Conv2D           scratchnet/layers/conv/convolution.py scratchnet gradcheck Conv2D
+#    Conv2DTranspose  scratchnet/layers/conv/convolution.py scratchnet gradcheck Conv2DTranspose
+#    MaxPooling2D     scratchnet/layers/conv/pooling.py scratchnet gradcheck MaxPooling2D
+#    UnpoolingBlock   scratchnet/layers/conv/unpooling.py scratchnet gradcheck UnpoolingBlock
+#    MeanSquaredError scratchnet/losses.py scratchnet gradcheck MeanSquaredError
 
 # %%
 # Build
@@ -215,7 +215,7 @@ rows = {name: row[:10, :, :, 0] for name, row in rows.items()}
 figure = image_rows(rows, "Codes and positions, exchanged between pictures")
 show(cfg, figure, "exchanged", "pictures drawn from one's code and another's positions")
 
-decoder = [a for a in model.layers_within().values() if isinstance(a, Conv2DTranspose)]
+decoder = [a for a in model.named_layers().values() if isinstance(a, Conv2DTranspose)]
 for k, layer in enumerate(decoder, 1):
     drawn_on, channels = layer.W.shape[2:]  # W (3, 3, F, C)
     kernels = layer.W.transpose(2, 3, 0, 1).reshape(-1, 3, 3)

@@ -102,10 +102,10 @@ show(cfg, figure, "samples", "ten pictures each: to train, unseen, anomalies, un
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Conv2D               scratchnet/layers/convolution.py  scratchnet gradcheck Conv2D
-#    Conv2DTranspose      scratchnet/layers/convolution.py  scratchnet gradcheck Conv2DTranspose
-#    Dense                scratchnet/layers/dense.py        scratchnet gradcheck Dense
-#    MeanSquaredError     scratchnet/losses.py              scratchnet gradcheck MeanSquaredError
+#    Conv2D           scratchnet/layers/conv/convolution.py scratchnet gradcheck Conv2D
+#    Conv2DTranspose  scratchnet/layers/conv/convolution.py scratchnet gradcheck Conv2DTranspose
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    MeanSquaredError scratchnet/losses.py scratchnet gradcheck MeanSquaredError
 
 # %%
 # Build

@@ -85,10 +85,10 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Dense                scratchnet/layers/dense.py        scratchnet gradcheck Dense
-#    ReLU                 scratchnet/layers/activations.py  scratchnet gradcheck ReLU
-#    Sampling             scratchnet/layers/sampling.py     scratchnet gradcheck Sampling
-#    BinaryCrossEntropy   scratchnet/losses.py              scratchnet gradcheck BinaryCrossEntropy
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    ReLU             scratchnet/layers/activations.py scratchnet gradcheck ReLU
+#    Sampling         scratchnet/layers/sampling.py scratchnet gradcheck Sampling
+#    BinaryCrossEntropy scratchnet/losses.py scratchnet gradcheck BinaryCrossEntropy
 
 # %%
 # Build

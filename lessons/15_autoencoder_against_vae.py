@@ -30,7 +30,7 @@ from scratchnet.gradcheck import gradcheck
 from scratchnet.layers import Dense, ReLU, Sampling, Sequential
 from scratchnet.lesson import knobs, report, show, table
 from scratchnet.losses import MeanSquaredError, SoftmaxCrossEntropy
-from scratchnet.models.frechet import frechet_distance
+from scratchnet.metrics import frechet_distance
 from scratchnet.models.vae import VAE
 from scratchnet.numerics import softmax
 from scratchnet.optimizers import Adam
@@ -84,10 +84,10 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Dense                scratchnet/layers/dense.py        scratchnet gradcheck Dense
-#    ReLU                 scratchnet/layers/activations.py  scratchnet gradcheck ReLU
-#    Sampling             scratchnet/layers/sampling.py     scratchnet gradcheck Sampling
-#    BinaryCrossEntropy   scratchnet/losses.py              scratchnet gradcheck BinaryCrossEntropy
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    ReLU             scratchnet/layers/activations.py scratchnet gradcheck ReLU
+#    Sampling         scratchnet/layers/sampling.py scratchnet gradcheck Sampling
+#    BinaryCrossEntropy scratchnet/losses.py scratchnet gradcheck BinaryCrossEntropy
 
 # %%
 # Build

@@ -35,7 +35,7 @@ from scratchnet.lesson import knobs, report, show, table
 from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.metrics import accuracy
 from scratchnet.models.gan import GAN
-from scratchnet.models.quality import Judge
+from scratchnet.models.judge import Judge
 from scratchnet.optimizers import Adam
 from scratchnet.plots import bars, curves, image_grid, image_rows
 from scratchnet.training import predict
@@ -43,7 +43,7 @@ from scratchnet.training import predict
 cfg = knobs(
     "16_gan",
     codes=100, units=256, epochs=5, batch_size=64, learning_rate=2e-4, beta_1=0.9, repaired=0.5,
-    recipe_epochs=10, recipe_rate=5e-4, averaging=0.999, initializer="inverse_sqrt_uniform",
+    recipe_epochs=10, recipe_rate=5e-4, ema_decay=0.999, initializer="inverse_sqrt_uniform",
     samples=10000, judge_epochs=5, seed=0,
     datasets={"digits": {"epochs": 60, "recipe_epochs": 60, "averaging": 0.99, "judge_epochs": 20},
               "mnist": {}},
@@ -91,10 +91,10 @@ show(cfg, figure, "real", "thirty-two real training pictures")
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Dense                scratchnet/layers/dense.py        scratchnet gradcheck Dense
-#    ReLU                 scratchnet/layers/activations.py  scratchnet gradcheck ReLU
-#    LeakyReLU            scratchnet/layers/activations.py  scratchnet gradcheck LeakyReLU
-#    Tanh                 scratchnet/layers/activations.py  scratchnet gradcheck Tanh
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    ReLU             scratchnet/layers/activations.py scratchnet gradcheck ReLU
+#    LeakyReLU        scratchnet/layers/activations.py scratchnet gradcheck LeakyReLU
+#    Tanh             scratchnet/layers/activations.py scratchnet gradcheck Tanh
 
 # %%
 # Build
@@ -111,13 +111,13 @@ class Recorded(GAN):
         return losses
 
 
-def build(averaging=0.0):
+def build(ema_decay=0.0):
     units, draw, wrong = cfg.units, cfg.initializer, [Sigmoid()] * (cfg.broken == "sigmoid")
     g = Sequential([Dense(units, draw), ReLU(), Dense(784, draw), Tanh()], name="generator")
     d = Sequential([Dense(units, draw), LeakyReLU(0.2), Dense(1, draw), *wrong], "discriminator")
     g.build((cfg.codes,), RNG(cfg.seed).fork(0))
     d.build((784,), RNG(cfg.seed).fork(1))
-    gan = Recorded(g, d, averaging=averaging)
+    gan = Recorded(g, d, ema_decay=ema_decay)
     gan.steps = []
     return gan
 
@@ -154,8 +154,8 @@ print(f"untrained L_D {start:.3f} (a guess: {2 * math.log(2):.3f}), real to real
 # the mean lies inside the circle.
 
 
-def train(title, beta_1, rate=cfg.learning_rate, epochs=cfg.epochs, averaging=0.0):
-    gan, run = build(averaging), {"rows": {}, "distance": []}
+def train(title, beta_1, rate=cfg.learning_rate, epochs=cfg.epochs, ema_decay=0.0):
+    gan, run = build(ema_decay), {"rows": {}, "distance": []}
 
     def look(epoch, history):
         if (epoch + 1) % max(epochs // 5, 1):
@@ -179,7 +179,7 @@ def train(title, beta_1, rate=cfg.learning_rate, epochs=cfg.epochs, averaging=0.
 runs = {
     "as stated": train("as stated", cfg.beta_1),
     "repaired": train("repaired", cfg.repaired),
-    "recipe": train("recipe", cfg.repaired, cfg.recipe_rate, cfg.recipe_epochs, cfg.averaging),
+    "recipe": train("recipe", cfg.repaired, cfg.recipe_rate, cfg.recipe_epochs, cfg.ema_decay),
 }
 history = {"distance": runs["recipe"]["distance"]}
 

@@ -89,12 +89,12 @@ show(cfg, figure, "samples", "three noisy sines around the clean one")
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    LSTM                 scratchnet/layers/lstm.py         scratchnet gradcheck LSTM
-#    SimpleRNN            scratchnet/layers/recurrent.py    scratchnet gradcheck SimpleRNN
-#    RepeatVector         scratchnet/layers/sequences.py    scratchnet gradcheck RepeatVector
-#    TimeDistributed      scratchnet/layers/sequences.py    scratchnet gradcheck TimeDistributed
-#    Dense                scratchnet/layers/dense.py        scratchnet gradcheck Dense
-#    MeanSquaredError     scratchnet/losses.py              scratchnet gradcheck MeanSquaredError
+#    LSTM             scratchnet/layers/lstm.py scratchnet gradcheck LSTM
+#    SimpleRNN        scratchnet/layers/recurrent.py scratchnet gradcheck SimpleRNN
+#    RepeatVector     scratchnet/layers/sequences.py scratchnet gradcheck RepeatVector
+#    TimeDistributed  scratchnet/layers/sequences.py scratchnet gradcheck TimeDistributed
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    MeanSquaredError scratchnet/losses.py scratchnet gradcheck MeanSquaredError
 
 # %%
 # Build

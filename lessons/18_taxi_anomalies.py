@@ -89,11 +89,11 @@ show(cfg, figure, "week", "the mean of weekdays, Fridays, Saturdays and Sundays 
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    LSTM                 scratchnet/layers/lstm.py         scratchnet gradcheck LSTM
-#    RepeatVector         scratchnet/layers/sequences.py    scratchnet gradcheck RepeatVector
-#    TimeDistributed      scratchnet/layers/sequences.py    scratchnet gradcheck TimeDistributed
-#    Dense                scratchnet/layers/dense.py        scratchnet gradcheck Dense
-#    MeanSquaredError     scratchnet/losses.py              scratchnet gradcheck MeanSquaredError
+#    LSTM             scratchnet/layers/lstm.py scratchnet gradcheck LSTM
+#    RepeatVector     scratchnet/layers/sequences.py scratchnet gradcheck RepeatVector
+#    TimeDistributed  scratchnet/layers/sequences.py scratchnet gradcheck TimeDistributed
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    MeanSquaredError scratchnet/losses.py scratchnet gradcheck MeanSquaredError
 
 # %%
 # Build

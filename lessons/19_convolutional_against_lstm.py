@@ -80,10 +80,10 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Conv2D               scratchnet/layers/convolution.py  scratchnet gradcheck Conv2D
-#    Conv2DTranspose      scratchnet/layers/convolution.py  scratchnet gradcheck Conv2DTranspose
-#    LSTM                 scratchnet/layers/lstm.py         scratchnet gradcheck LSTM
-#    BinaryCrossEntropy   scratchnet/losses.py              scratchnet gradcheck BinaryCrossEntropy
+#    Conv2D           scratchnet/layers/conv/convolution.py scratchnet gradcheck Conv2D
+#    Conv2DTranspose  scratchnet/layers/conv/convolution.py scratchnet gradcheck Conv2DTranspose
+#    LSTM             scratchnet/layers/lstm.py scratchnet gradcheck LSTM
+#    BinaryCrossEntropy scratchnet/losses.py scratchnet gradcheck BinaryCrossEntropy
 
 # %%
 # Build

@@ -29,9 +29,9 @@ import math
 import numpy as np
 
 from scratchnet.backend import RNG, to_device, to_numpy, zeros
-from scratchnet.boltzmann import CD, PCD, Bernoulli, Exact, Network, check_gradient, exact
-from scratchnet.boltzmann.ascent import Ascent
-from scratchnet.boltzmann.chain import EVEN, ODD, half_sweep
+from scratchnet.boltzmann import CD, PCD, Bernoulli, EnergyModel, Exact, check_gradient, exact
+from scratchnet.boltzmann.learning.optimizer import LikelihoodOptimizer
+from scratchnet.boltzmann.machine.gibbs import EVEN, ODD, half_sweep
 from scratchnet.data import bars_and_stripes
 from scratchnet.lesson import knobs, report, show, table
 from scratchnet.plots import bars, curves, image_grid, signed_grid
@@ -84,7 +84,7 @@ show(cfg, figure, "samples", "pictures of full columns or of full rows, each onc
 #                                               other raises it where the model would go by itself
 #
 # The first term is one product. The second is an average over all 2^16 pictures; trainers differ in
-# where they take it from (scratchnet/boltzmann/trainers.py):
+# where they take it from (scratchnet/boltzmann/learning/trainers.py):
 #
 # .. code-block:: text
 #
@@ -98,11 +98,11 @@ show(cfg, figure, "samples", "pictures of full columns or of full rows, each onc
 # .. code-block:: text
 #
 #    part                 file                              checked by
-#    Network              scratchnet/boltzmann/network.py   tests/test_boltzmann_exact.py
-#    CD                   scratchnet/boltzmann/trainers.py  tests/test_boltzmann_trainers.py
-#    PCD                  scratchnet/boltzmann/trainers.py  tests/test_boltzmann_trainers.py
-#    Exact                scratchnet/boltzmann/trainers.py  tests/test_boltzmann_trainers.py
-#    Ascent               scratchnet/boltzmann/ascent.py    tests/test_ascent.py
+#    EnergyModel      scratchnet/boltzmann/machine/energy_model.py tests/boltzmann/likelihood/test_exact.py
+#    CD               scratchnet/boltzmann/learning/trainers.py tests/boltzmann/learning/test_trainers.py
+#    PCD              scratchnet/boltzmann/learning/trainers.py tests/boltzmann/learning/test_trainers.py
+#    Exact            scratchnet/boltzmann/learning/trainers.py tests/boltzmann/learning/test_trainers.py
+#    LikelihoodOptimizer scratchnet/boltzmann/learning/optimizer.py tests/boltzmann/learning/test_optimizer.py
 
 # %%
 # Build
@@ -111,7 +111,7 @@ show(cfg, figure, "samples", "pictures of full columns or of full rows, each onc
 
 def build(visible=D, hidden=cfg.hidden, scale=0.01):
     W = scale * RNG(cfg.seed).host.standard_normal((visible, hidden))
-    return Network(
+    return EnergyModel(
         [Bernoulli(), Bernoulli()], [to_device(W)], [zeros((visible,)), zeros((hidden,))]
     )
 
@@ -156,7 +156,7 @@ def nats(network):
 
 
 def train(trainer, updates, learning_rate, **options):
-    network, ascent, rng = build(), Ascent(**options), RNG(cfg.seed).fork(1)
+    network, ascent, rng = build(), LikelihoodOptimizer(**options), RNG(cfg.seed).fork(1)
     history, every = [nats(network)], max(updates // 25, 1)
     for t in range(updates):
         data = [x, network.mean(1, [x, None])]  # p(h|v): probabilities, less noise than samples
@@ -255,6 +255,6 @@ report(cfg, metrics, expected)
 # %%
 # Exercise
 # --------
-# Write CD-k without looking at ``CD.model_statistics`` in scratchnet/boltzmann/trainers.py: sample
+# Write CD-k without looking at ``CD.model_statistics`` in scratchnet/boltzmann/learning/trainers.py: sample
 # h from p(h|v), then k times v from p(v|h) and h from p(h|v). In which line must h be a sample, and
-# in which may it be a probability? ``python -m pytest tests/test_boltzmann_trainers.py`` knows.
+# in which may it be a probability? ``python -m pytest tests/boltzmann/learning/test_trainers.py`` knows.

@@ -30,7 +30,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from scratchnet.backend import to_device
-from scratchnet.boltzmann import Bernoulli, BernoulliRBM, Network, check_gradient, exact
+from scratchnet.boltzmann import Bernoulli, BernoulliRBM, EnergyModel, check_gradient, exact
 from scratchnet.data import load_images
 from scratchnet.lesson import knobs, report, show, table
 from scratchnet.plots import curves, image_grid, image_rows, signed_grid
@@ -92,7 +92,7 @@ show(cfg, figure, "samples", "thirty-two digits of black and white pixels")
 #
 # With 128 hidden units that is out of reach. Annealed importance sampling leads chains from a model
 # without weights, whose Z is known, through many temperatures to the real one; the ratios of
-# probabilities on the way multiply up to Z / Z_0 on average (scratchnet/boltzmann/ais.py).
+# probabilities on the way multiply up to Z / Z_0 on average (scratchnet/boltzmann/likelihood/ais.py).
 
 # %%
 # The layers used
@@ -100,10 +100,10 @@ show(cfg, figure, "samples", "thirty-two digits of black and white pixels")
 # .. code-block:: text
 #
 #    part                 file                              checked by
-#    BernoulliRBM         scratchnet/boltzmann/rbm.py       tests/test_rbm.py
-#    PCD                  scratchnet/boltzmann/trainers.py  tests/test_boltzmann_trainers.py
-#    ais                  scratchnet/boltzmann/ais.py       tests/test_ais.py
-#    Network              scratchnet/boltzmann/network.py   tests/test_boltzmann_exact.py
+#    BernoulliRBM     scratchnet/boltzmann/estimators/rbm.py tests/boltzmann/estimators/test_rbm.py
+#    PCD              scratchnet/boltzmann/learning/trainers.py tests/boltzmann/learning/test_trainers.py
+#    ais              scratchnet/boltzmann/likelihood/ais.py tests/boltzmann/likelihood/test_ais.py
+#    EnergyModel      scratchnet/boltzmann/machine/energy_model.py tests/boltzmann/likelihood/test_exact.py
 
 # %%
 # Build
@@ -123,7 +123,7 @@ print(rbm)
 # and the likelihood to beat: every pixel drawn for itself, with its own frequency.
 
 tiny = BernoulliRBM(4, n_iter=2, random_state=0).fit(x[:200])
-print(check_gradient(tiny.network_, x[:3], samples=12))
+print(check_gradient(tiny.energy_model_, x[:3], samples=12))
 p = (x.sum(axis=0) + 1) / (len(x) + 2)
 base = (x_test * np.log(p) + (1 - x_test) * np.log(1 - p)).sum(axis=1).mean()
 print(f"every pixel for itself: {base:.2f} nats on the test digits")
@@ -144,7 +144,7 @@ if cfg.broken == "gray":
 def note(machine, epoch):
     if epoch + 1 in at:
         asked = time.perf_counter()
-        log_Z = exact.log_partition(machine.network_)
+        log_Z = exact.log_partition(machine.energy_model_)
         for name, rows in (("training", x[:10000]), ("test", x_test)):
             history[name].append(-float(machine.log_likelihood(rows, log_Z).mean()))
         print(f"epoch {epoch + 1:3}  test {history['test'][-1]:.2f} nats", flush=True)
@@ -169,7 +169,7 @@ if cfg.peer_epochs:
     timed["scikit-learn"] = time.perf_counter() - began
     arrays = (peer.components_.T, peer.intercept_visible_, peer.intercept_hidden_)
     W, a, b = (to_device(np.array(array)) for array in arrays)
-    found = exact.log_likelihood(Network([Bernoulli()] * 2, [W], [a, b]), to_device(x_test))
+    found = exact.log_likelihood(EnergyModel([Bernoulli()] * 2, [W], [a, b]), to_device(x_test))
     metrics["scikit-learn, test LL"] = float(found.mean())
 print("seconds of training: " + ", ".join(f"{who} {s:.1f}" for who, s in timed.items()))
 

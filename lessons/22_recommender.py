@@ -28,8 +28,8 @@ from sklearn.metrics import root_mean_squared_error as rmse
 from sklearn.metrics import zero_one_loss as wrongly
 
 from scratchnet.backend import RNG, to_device, to_numpy, xp_of, zeros
-from scratchnet.boltzmann import Network, RatingBaseline, RatingRBM, check_gradient
-from scratchnet.boltzmann.units import Bernoulli, Softmax
+from scratchnet.boltzmann import EnergyModel, RatingBaseline, RatingRBM, check_gradient
+from scratchnet.boltzmann.machine.units import Bernoulli, Softmax
 from scratchnet.data import load_ratings
 from scratchnet.lesson import knobs, log, report, show, table
 from scratchnet.numerics import sigmoid
@@ -92,9 +92,9 @@ show(cfg, figure, "ratings", "a matrix of gray cells, most of them white: few fi
 # .. code-block:: text
 #
 #    part                 file                                checked by
-#    RatingRBM            scratchnet/boltzmann/ratings.py     tests/test_boltzmann_ratings.py
-#    RatingBaseline       scratchnet/boltzmann/baselines.py   tests/test_rating_baselines.py
-#    Bernoulli            scratchnet/boltzmann/units.py       tests/test_boltzmann_exact.py
+#    RatingRBM        scratchnet/boltzmann/ratings/rating_rbm.py tests/boltzmann/ratings/test_rating_rbm.py
+#    RatingBaseline   scratchnet/boltzmann/ratings/baseline.py tests/boltzmann/ratings/test_baseline.py
+#    Bernoulli        scratchnet/boltzmann/machine/units.py tests/boltzmann/likelihood/test_exact.py
 
 # %%
 # Build
@@ -142,7 +142,7 @@ def script(unrated):
 
 K = len(np.unique(train[:, 2]))
 draw = RNG(cfg.seed).host.standard_normal
-network = Network([Softmax(K), Bernoulli()], [draw((5 * K, 4))], [draw(5 * K), draw(4)])
+network = EnergyModel([Softmax(K), Bernoulli()], [draw((5 * K, 4))], [draw(5 * K), draw(4)])
 three = np.eye(K)[RNG(cfg.seed).host.integers(K, size=(3, 5))].reshape(3, 5 * K)
 print(check_gradient(network, three, samples=30))
 

@@ -37,7 +37,7 @@ from scratchnet.data import load_images
 from scratchnet.gradcheck import gradcheck
 from scratchnet.lesson import knobs, report, show, table
 from scratchnet.losses import SoftmaxCrossEntropy
-from scratchnet.plots import confusion, curves, image_grid, signed_grid, spreads
+from scratchnet.plots import confusion, curves, image_grid, run_means, signed_grid
 
 cfg = knobs(
     "23_deep_belief_network",
@@ -105,12 +105,12 @@ show(cfg, figure, "samples", "thirty-two gray digits of few pixels")
 # .. code-block:: text
 #
 #    part            file                                 checked by
-#    DBN             scratchnet/boltzmann/dbn.py          tests/test_dbn.py
-#    Belief          scratchnet/boltzmann/belief.py       tests/test_belief.py
-#    DBNClassifier   scratchnet/boltzmann/classifiers.py  tests/test_boltzmann_classifiers.py
-#    BernoulliRBM    scratchnet/boltzmann/rbm.py          tests/test_rbm.py
-#    Dense           scratchnet/layers/dense.py           scratchnet gradcheck Dense
-#    Sigmoid         scratchnet/layers/activations.py     scratchnet gradcheck Sigmoid
+#    DBN              scratchnet/boltzmann/deep/dbn.py tests/boltzmann/deep/test_dbn.py
+#    BeliefNetwork    scratchnet/boltzmann/deep/belief_network.py tests/boltzmann/deep/test_belief_network.py
+#    DBNClassifier    scratchnet/boltzmann/deep/classifiers.py tests/test_boltzmann_classifiers.py
+#    BernoulliRBM     scratchnet/boltzmann/estimators/rbm.py tests/boltzmann/estimators/test_rbm.py
+#    Dense            scratchnet/layers/dense.py scratchnet gradcheck Dense
+#    Sigmoid          scratchnet/layers/activations.py scratchnet gradcheck Sigmoid
 
 # %%
 # Build
@@ -140,7 +140,7 @@ def test_error(net):
 # Two kinds of learning, two checks: an exact likelihood, and back-propagation.
 
 tiny = DBN((6, 4), n_iter=2, random_state=0).fit(x[:100])
-print(check_gradient(tiny.belief_.top, tiny.rbms_[0].transform(x[:3]), samples=12))
+print(check_gradient(tiny.belief_network_.top, tiny.rbms_[0].transform(x[:3]), samples=12))
 small = perceptron(tiny, True, 1, 0).fit(x[:100], t[:100])
 print(gradcheck(small.network_, x[:3], t[:3], loss=SoftmaxCrossEntropy(), samples=20))
 
@@ -215,7 +215,7 @@ figure = confusion(confusion_matrix(c_test, answer), "0123456789", "The course r
 show(cfg, figure, "confusion", "confusion matrix with many mix-ups, above all of 8 and 9")
 
 title = f"Pretrained on all pictures, {cfg.epochs} epochs on the labelled ones"
-figure = spreads(errors, counts.values(), title, "pictures that have a label", "test error (%)")
+figure = run_means(errors, counts.values(), title, "pictures that have a label", "test error (%)")
 show(cfg, figure, "labels", "mean test errors with error bars, pretrained below random weights")
 
 title = f"{cfg.few_labels} labels: a better start, and a head start"

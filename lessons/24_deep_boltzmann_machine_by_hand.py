@@ -25,10 +25,10 @@ deep Boltzmann machine. Paper: Salakhutdinov and Hinton (2009), Deep Boltzmann m
 import numpy as np
 
 from scratchnet.backend import RNG, to_device, to_numpy, zeros
-from scratchnet.boltzmann import Bernoulli, Network, check_gradient, exact
-from scratchnet.boltzmann.chain import gibbs
-from scratchnet.boltzmann.mean_field import mean_field
-from scratchnet.boltzmann.trainers import first_particles
+from scratchnet.boltzmann import Bernoulli, EnergyModel, check_gradient, exact
+from scratchnet.boltzmann.learning.trainers import first_particles
+from scratchnet.boltzmann.machine.gibbs import gibbs
+from scratchnet.boltzmann.machine.mean_field import mean_field
 from scratchnet.lesson import knobs, report, show, table
 from scratchnet.numerics import sigmoid as s
 from scratchnet.plots import captioned, curves, scatter
@@ -86,9 +86,9 @@ show(cfg, figure, "pictures", "the sixteen pictures of four pixels, and which ar
 # .. code-block:: text
 #
 #    part                 file                                 checked by
-#    Network              scratchnet/boltzmann/network.py      tests/test_dbm.py
-#    mean_field           scratchnet/boltzmann/mean_field.py   tests/test_dbm.py
-#    gradient             scratchnet/boltzmann/exact.py        tests/test_boltzmann_exact.py
+#    EnergyModel      scratchnet/boltzmann/machine/energy_model.py tests/boltzmann/deep/test_dbm.py
+#    mean_field       scratchnet/boltzmann/machine/mean_field.py tests/boltzmann/deep/test_dbm.py
+#    gradient         scratchnet/boltzmann/likelihood/exact.py tests/boltzmann/likelihood/test_exact.py
 
 # %%
 # Build
@@ -100,7 +100,7 @@ show(cfg, figure, "pictures", "the sixteen pictures of four pixels, and which ar
 def build(scale=cfg.scale):
     host = RNG(cfg.seed).host
     weights = [to_device(scale * host.standard_normal(shape)) for shape in ((4, 3), (3, 2))]
-    return Network([Bernoulli()] * 3, weights, [zeros((n,)) for n in (4, 3, 2)])
+    return EnergyModel([Bernoulli()] * 3, weights, [zeros((n,)) for n in (4, 3, 2)])
 
 
 def draw(p, rng):

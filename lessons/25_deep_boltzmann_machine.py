@@ -30,8 +30,8 @@ from sklearn.model_selection import train_test_split
 
 from scratchnet.backend import to_device, to_numpy
 from scratchnet.boltzmann import DBM, check_gradient, exact
-from scratchnet.boltzmann.greedy import composed
-from scratchnet.boltzmann.mean_field import bottom_up, lower_bound, mean_field, sweep
+from scratchnet.boltzmann.deep.pretraining import compose_dbm
+from scratchnet.boltzmann.machine.mean_field import bottom_up, lower_bound, mean_field, sweep
 from scratchnet.data import load_images
 from scratchnet.lesson import knobs, report, show, table
 from scratchnet.plots import curves, image_grid, image_rows, signed_grid
@@ -95,7 +95,7 @@ show(cfg, figure, "samples", "thirty-two digits of black and white pixels")
 # is estimated by annealed importance sampling, and of log p(v) we know the bound alone.
 #
 # Pretraining: two RBMs, one upon the other. In the machine h1 will hear two layers, in its RBM only
-# one; so the first RBM counts the pixels twice, the second one h2 (scratchnet/boltzmann/greedy.py).
+# one; so the first RBM counts the pixels twice, the second one h2 (scratchnet/boltzmann/deep/pretraining.py).
 
 # %%
 # The layers used
@@ -103,9 +103,9 @@ show(cfg, figure, "samples", "thirty-two digits of black and white pixels")
 # .. code-block:: text
 #
 #    part                 file                                 checked by
-#    DBM                  scratchnet/boltzmann/dbm.py          tests/test_dbm.py
-#    mean_field           scratchnet/boltzmann/mean_field.py   tests/test_dbm.py
-#    composed             scratchnet/boltzmann/greedy.py       tests/test_dbm.py
+#    DBM              scratchnet/boltzmann/deep/dbm.py tests/boltzmann/deep/test_dbm.py
+#    mean_field       scratchnet/boltzmann/machine/mean_field.py tests/boltzmann/deep/test_dbm.py
+#    compose_dbm      scratchnet/boltzmann/deep/pretraining.py tests/boltzmann/deep/test_dbm.py
 
 # %%
 # Build
@@ -136,7 +136,7 @@ def judge(network, rows, log_Z):
 # hidden units; and what to beat: every pixel drawn for itself, with its own frequency.
 
 tiny = build(4, 3, pretrain=20, n_iter=1).fit(x[:200])
-print(check_gradient(tiny.network_, x[:3], samples=12))
+print(check_gradient(tiny.energy_model_, x[:3], samples=12))
 p = (x.sum(axis=0) + 1) / (len(x) + 2)
 base = (x_test * np.log(p) + (1 - x_test) * np.log(1 - p)).sum(axis=1).mean()
 print(f"every pixel for itself: {base:.2f} nats on the test digits")
@@ -156,12 +156,12 @@ def note(dbm, epoch):
     if epoch + 1 in at:
         asked = time.perf_counter()
         log_Z = dbm.log_partition("exact" if small else "ais", cfg.temperatures).value
-        found = {"training": judge(dbm.network_, x[:2000], log_Z)}
-        found["test"] = judge(dbm.network_, x_test, log_Z)
+        found = {"training": judge(dbm.energy_model_, x[:2000], log_Z)}
+        found["test"] = judge(dbm.energy_model_, x_test, log_Z)
         for name, numbers in history.items():
             what, rows = name.split(", ")
             numbers.append(-found[rows][what])
-        pixels = dbm.network_.mean(0, dbm.trainer_.particles)[:10]
+        pixels = dbm.energy_model_.mean(0, dbm.trainer_.particles)[:10]
         dreams[f"epoch {epoch + 1}"] = to_numpy(pixels).reshape(-1, side, side)
         line = "   ".join(f"{what} {-numbers[-1]:.3f}" for what, numbers in history.items())
         print(f"epoch {epoch + 1:3}   {line}", flush=True)
@@ -178,11 +178,11 @@ print(f"log Z by annealing: {log_Z.value:.3f} (from {log_Z.low:.3f} to {log_Z.hi
 # %%
 # Beside it: what pretraining alone had made, and a machine that was never pretrained.
 
-networks = {"both": dbm.network_}
+networks = {"both": dbm.energy_model_}
 if small:
-    print(f"log Z by enumeration: {exact.log_partition(dbm.network_):.3f}")
-    networks |= {"pretraining alone": composed(dbm.rbms_)} if dbm.rbms_ else {}
-    networks["joint training alone"] = build(pretrain=0).fit(x).network_
+    print(f"log Z by enumeration: {exact.log_partition(dbm.energy_model_):.3f}")
+    networks |= {"pretraining alone": compose_dbm(dbm.rbms_)} if dbm.rbms_ else {}
+    networks["joint training alone"] = build(pretrain=0).fit(x).energy_model_
 metrics = {"every pixel for itself": float(base)}
 for name, network in networks.items():
     Z = exact.log_partition(network) if small else log_Z.value
@@ -198,7 +198,7 @@ print(table(("test digits", "nats"), metrics.items()))
 # ----
 # Wherever mean field starts, two sweeps are nearly enough; here the doubled pass up is no better.
 
-network, v = dbm.network_, to_device(x_test)
+network, v = dbm.energy_model_, to_device(x_test)
 doubled = bottom_up(network, v)
 m1 = network.mean(1, [v, None, 0 * doubled[2]])
 starts = {"doubled pass up": doubled, "plain pass up": [v, m1, network.mean(2, [v, m1, None])]}

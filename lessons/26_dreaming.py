@@ -91,10 +91,10 @@ show(cfg, figure, "samples", "ten rows of ten digits of black and white pixels")
 # .. code-block:: text
 #
 #    part            file                             checked by
-#    DBN             scratchnet/boltzmann/dbn.py      tests/test_dbn.py
-#    Belief          scratchnet/boltzmann/belief.py   tests/test_belief.py
-#    Labelled        scratchnet/boltzmann/units.py    tests/test_belief.py
-#    DBM             scratchnet/boltzmann/dbm.py      tests/test_dbm.py
+#    DBN              scratchnet/boltzmann/deep/dbn.py tests/boltzmann/deep/test_dbn.py
+#    BeliefNetwork    scratchnet/boltzmann/deep/belief_network.py tests/boltzmann/deep/test_belief_network.py
+#    Labelled         scratchnet/boltzmann/machine/units.py tests/boltzmann/deep/test_belief_network.py
+#    DBM              scratchnet/boltzmann/deep/dbm.py tests/boltzmann/deep/test_dbm.py
 
 # %%
 # Build
@@ -119,7 +119,7 @@ dbm = DBM(
 
 tiny = DBN((6, 4), labels=True, n_iter=2, random_state=0).fit(x[:100], y[:100])
 seen = np.hstack([tiny.rbms_[0].transform(x[:3]), np.eye(10)[y[:3]]])
-print(check_gradient(tiny.belief_.top, seen, samples=12))
+print(check_gradient(tiny.belief_network_.top, seen, samples=12))
 
 judge = SVC(C=10).fit(x, y)
 metrics = {"judge reads test digits": judge.score(x_test, y_test)}
@@ -134,7 +134,7 @@ print(f"the judge reads {metrics['judge reads test digits']:.1%} of the test dig
 
 def bound(network):
     log_Z = network.log_partition("ais", n_temperatures=cfg.temperatures).value
-    return network.bound(x_test, log_Z, n_draws=5).mean()
+    return network.log_likelihood_bound(x_test, log_Z, n_draws=5).mean()
 
 
 metrics["bound, greedy"] = bound(DBN(**dbn.get_params() | {"fine_tune": None}).fit(x, y))

@@ -103,9 +103,9 @@ show(cfg, figure, "samples", "ten normal pictures to train, ten to test, and ten
 # .. code-block:: text
 #
 #    layer                file                              checked by
-#    Conv2DTranspose      scratchnet/layers/convolution.py  scratchnet gradcheck Conv2DTranspose
-#    Sampling             scratchnet/layers/sampling.py     scratchnet gradcheck Sampling
-#    GaussianNLL          scratchnet/losses.py              scratchnet gradcheck GaussianNLL
+#    Conv2DTranspose  scratchnet/layers/conv/convolution.py scratchnet gradcheck Conv2DTranspose
+#    Sampling         scratchnet/layers/sampling.py scratchnet gradcheck Sampling
+#    GaussianNLL      scratchnet/losses.py scratchnet gradcheck GaussianNLL
 
 # %%
 # Build

@@ -16,7 +16,7 @@ import operator
 import numpy as np
 import scipy.special
 
-from scratchnet.errors import unknown_name
+from scratchnet.validation import unknown_name
 
 try:  # importing CuPy also works on a machine without a GPU, so this proves nothing ...
     import cupy
@@ -103,7 +103,7 @@ def use_device(name):
     return _setting(_device, _usable(name))
 
 
-def settle(device, parity=False):
+def set_device(device, parity=False):
     """What `use_device` and `parity` do for a block, for the rest of a script."""
     _device.set(_usable(device))
     _parity.set(parity)

@@ -8,8 +8,8 @@ import math
 from pathlib import Path
 
 from scratchnet.backend import to_device
-from scratchnet.errors import real, unknown_name, whole
-from scratchnet.saving import FileError, described, model_arrays, put_model, read, write
+from scratchnet.saving import FileError, architecture, load_arrays, model_arrays, read, write
+from scratchnet.validation import check_float, check_positive_int, unknown_name
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping"]
 
@@ -53,8 +53,8 @@ class EarlyStopping(Callback):
         if mode not in ("min", "max"):
             raise unknown_name("mode", mode, ["min", "max"])
         self.monitor = monitor
-        self.patience = whole("EarlyStopping", "patience", patience)
-        self.min_delta = real("EarlyStopping", "min_delta", min_delta, at_least=0)
+        self.patience = check_positive_int("EarlyStopping", "patience", patience)
+        self.min_delta = check_float("EarlyStopping", "min_delta", min_delta, at_least=0)
         self.sign = 1 if mode == "min" else -1
         self.restore_best = restore_best
 
@@ -105,7 +105,7 @@ class Checkpoint(Callback):
 
     def __init__(self, path, every=1, resume=False):
         self.path, self.resume = Path(path), resume
-        self.every = whole("Checkpoint", "every", every, " epoch")
+        self.every = check_positive_int("Checkpoint", "every", every, " epoch")
 
     def on_start(self, run):
         if self.resume and self.path.exists():
@@ -122,7 +122,7 @@ class Checkpoint(Callback):
         arrays |= {f"{part}/{n}": v for part, state in parts.items() for n, v in state.items()}
         info = {
             "kind": "checkpoint",
-            **described(run.model),
+            **architecture(run.model),
             "epoch": run.epoch,
             "history": run.history,
             "stop": run.stop,
@@ -139,7 +139,7 @@ class Checkpoint(Callback):
                     f"{self.path} is a run with {name}={was!r}, this one has {name}={now!r}: "
                     "use the same settings, or resume=False to start over"
                 )
-        put_model(run.model, info, arrays, self.path)
+        load_arrays(run.model, info, arrays, self.path)
         run.optimizer.set_state(_part(arrays, "optimizer/"))
         for i, callback in enumerate(run.callbacks):
             callback.set_state(_part(arrays, f"callbacks/{i}/"))

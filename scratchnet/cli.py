@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from scratchnet import __version__
-from scratchnet.errors import unknown_name
+from scratchnet.validation import unknown_name
 
 
 def main(arguments=None):
@@ -76,7 +76,7 @@ def run_lesson(options):
 
 def check_gradients(options):
     """Every case, one line a layer or loss; with a name, its tables. Exit code 1 on a failure."""
-    from scratchnet.gradcases import LAYERS, LOSSES, all_cases
+    from scratchnet.gradcheck_cases import LAYERS, LOSSES, all_cases
 
     names = [*LAYERS, *LOSSES]
     if options.name is not None:

@@ -183,7 +183,7 @@ def _layer(layer, x, target, loss, train, seed):
     if layer.input_shape is None:
         layer = copy.deepcopy(layer)
         layer.build(_parts(x)[0].shape[1:], RNG(seed))
-    layer = layer.mapped(to_numpy).astype("float64")
+    layer = layer.map_arrays(to_numpy).astype("float64")
 
     def f():
         layer.set_rng(RNG(seed))  # the same noise and masks each time

@@ -12,7 +12,7 @@ import numpy as np
 
 from scratchnet import backend
 from scratchnet.backend import to_device
-from scratchnet.errors import unknown_name
+from scratchnet.validation import unknown_name
 
 __all__ = [
     "glorot_normal",

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from scratchnet.backend import gpu_problem, settle
-from scratchnet.errors import unknown_name
+from scratchnet.backend import gpu_problem, set_device
+from scratchnet.validation import unknown_name
 
 
 class Knobs(SimpleNamespace):
@@ -49,7 +49,7 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
     by_hand = {name: given[name] for name in defaults if given[name] is not None}
     if given["device"] == "gpu" and gpu_problem():
         parser.error(f"no GPU to use: {gpu_problem()}")
-    settle(given["device"], given["parity"])
+    set_device(given["device"], given["parity"])
     cfg = Knobs(
         lesson=lesson,
         dataset=given["dataset"],

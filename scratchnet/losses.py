@@ -14,7 +14,6 @@ Losses over several numbers a sample take ``reduction``:
 import math
 
 from scratchnet.backend import on_host, xp_of
-from scratchnet.errors import as_call, real, unknown_name, yes_or_no
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.numerics import (
     kl_gradient,
@@ -23,6 +22,7 @@ from scratchnet.numerics import (
     sigmoid,
     softplus,
 )
+from scratchnet.validation import check_bool, check_float, constructor_call, unknown_name
 
 __all__ = [
     "BinaryCrossEntropy",
@@ -57,7 +57,7 @@ class Loss:
         return self.forward(prediction, target)[0]
 
     def __repr__(self):
-        return as_call(self)
+        return constructor_call(self)
 
     def _n(self, prediction):
         """What the sum over everything is divided by."""
@@ -109,7 +109,7 @@ class GaussianNLL(Loss):
 
     def __init__(self, sigma=1.0, reduction="mean"):
         super().__init__(reduction)
-        self.sigma = real("GaussianNLL", "sigma", sigma, above=0)
+        self.sigma = check_float("GaussianNLL", "sigma", sigma, above=0)
 
     def forward(self, prediction, target):
         self._check(prediction, target)
@@ -143,7 +143,7 @@ class Huber(Loss):
 
     def __init__(self, delta=1.0, reduction="mean"):
         super().__init__(reduction)
-        self.delta = real("Huber", "delta", delta, above=0)
+        self.delta = check_float("Huber", "delta", delta, above=0)
 
     def forward(self, prediction, target):
         self._check(prediction, target)
@@ -173,7 +173,7 @@ class BinaryCrossEntropy(Loss):
 
     def __init__(self, from_logits=False, reduction="mean"):
         super().__init__(reduction)
-        self.from_logits = yes_or_no("BinaryCrossEntropy", "from_logits", from_logits)
+        self.from_logits = check_bool("BinaryCrossEntropy", "from_logits", from_logits)
 
     def forward(self, prediction, target):
         self._check(prediction, target)

@@ -8,8 +8,8 @@ processor's cache, each number comes from main memory once instead of a dozen ti
 """
 
 from scratchnet.backend import on_host, to_device, xp_of
-from scratchnet.errors import real, require, yes_or_no
 from scratchnet.schedules import rate_at
+from scratchnet.validation import check_bool, check_float, require
 
 __all__ = [
     "SGD",
@@ -22,11 +22,11 @@ __all__ = [
     "RMSprop",
 ]
 
-STRETCH = 1 << 15  # 32,768 floats: w, g, two running vectors and temporaries fit 1 MiB of L2 cache
+CHUNK = 1 << 15  # 32,768 floats: w, g, two running vectors and temporaries fit 1 MiB of L2 cache
 FLUSH_EVERY = 16  # updates
 
 
-def flush(v):
+def flush_subnormals(v):
     """Set to zero, in place, what is about to become subnormal.
 
     A running mean whose gradients have vanished shrinks by beta at each update, down to numbers
@@ -41,7 +41,7 @@ class ClipByValue:
     """Each entry of g into [-limit, limit]. This turns the direction of the step."""
 
     def __init__(self, limit):
-        self.limit = real("ClipByValue", "limit", limit, above=0)
+        self.limit = check_float("ClipByValue", "limit", limit, above=0)
 
     def __call__(self, g):
         return xp_of(g).clip(g, -self.limit, self.limit)
@@ -54,7 +54,7 @@ class ClipByGlobalNorm:
     """
 
     def __init__(self, limit):
-        self.limit = real("ClipByGlobalNorm", "limit", limit, above=0)
+        self.limit = check_float("ClipByGlobalNorm", "limit", limit, above=0)
 
     def __call__(self, g):
         xp = xp_of(g)
@@ -72,7 +72,7 @@ class Optimizer:
         clip            None, or ClipByValue / ClipByGlobalNorm, applied to the whole gradient
     """
 
-    running = ()  # the names of the vectors a rule keeps, each starting at zero
+    slots = ()  # the names of the vectors a rule keeps, each starting at zero
 
     def __init__(self, learning_rate, clip=None):
         if not callable(learning_rate):
@@ -83,27 +83,27 @@ class Optimizer:
 
     def option(self, name, value, **limits):
         """The value as a float, after checking that it lies within its limits."""
-        return real(type(self).__name__, name, value, **limits)
+        return check_float(type(self).__name__, name, value, **limits)
 
     def step(self, parameters, gradient):
         """One update of the parameters (P,), in place, by their gradient (P,)."""
         w, g = parameters, gradient
         self._check(w, g)
         if self.vectors is None:
-            self.vectors = {name: self.start(w) for name in self.running}
+            self.vectors = {name: self.start(w) for name in self.slots}
         if self.clip is not None:
             g = self.clip(g)
         rate = rate_at(self.learning_rate, self.t)
         self.t += 1
-        stretch = STRETCH if on_host(w) else w.size  # a GPU wants few, large pieces
+        stretch = CHUNK if on_host(w) else w.size  # a GPU wants few, large pieces
         for i in range(0, w.size, stretch):
             s = slice(i, i + stretch)
             self.update(w[s], g[s], rate, *(v[s] for v in self.vectors.values()))
         if self.t % FLUSH_EVERY == 0:
             for v in self.vectors.values():
-                flush(v)
+                flush_subnormals(v)
 
-    def update(self, w, g, rate, *running):
+    def update(self, w, g, rate, *slots):
         """The rule, in place, for one stretch; self.t counts from 1."""
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
@@ -135,7 +135,7 @@ class Optimizer:
         self.t = int(state["t"])
         self.vectors = None
         if self.t:
-            self.vectors = {n: to_device(state[n], state[n].dtype).copy() for n in self.running}
+            self.vectors = {n: to_device(state[n], state[n].dtype).copy() for n in self.slots}
 
 
 class SGD(Optimizer):
@@ -144,15 +144,15 @@ class SGD(Optimizer):
     Polyak (1964); Nesterov's form as in Sutskever et al. (2013) and PyTorch.
     """
 
-    running = ("v",)
+    slots = ("v",)
 
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, clip=None):
         super().__init__(learning_rate, clip)
         self.momentum = self.option("momentum", momentum, at_least=0, below=1)
-        self.nesterov = yes_or_no("SGD", "nesterov", nesterov)
+        self.nesterov = check_bool("SGD", "nesterov", nesterov)
         require(momentum > 0 or not nesterov, "SGD(nesterov=True) expects momentum > 0")
         if momentum == 0:
-            self.running = ()
+            self.slots = ()
 
     def update(self, w, g, rate, v=None):
         if v is None:
@@ -169,7 +169,7 @@ class RMSprop(Optimizer):
     Tieleman and Hinton (2012), lecture 6.5. (PyTorch's form; Keras puts epsilon under the root.)
     """
 
-    running = ("v",)
+    slots = ("v",)
 
     def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-7, clip=None):
         super().__init__(learning_rate, clip)
@@ -184,7 +184,7 @@ class RMSprop(Optimizer):
 class Adagrad(Optimizer):
     """v += g^2;  w -= rate g / (sqrt(v) + epsilon): Duchi et al. (2011)."""
 
-    running = ("v",)
+    slots = ("v",)
 
     def __init__(self, learning_rate=0.01, initial_accumulator_value=0.0, epsilon=1e-10, clip=None):
         super().__init__(learning_rate, clip)
@@ -209,7 +209,7 @@ class Adam(Optimizer):
     Kingma and Ba (2015), algorithm 1.
     """
 
-    running = ("m", "v")
+    slots = ("m", "v")
 
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, clip=None):
         super().__init__(learning_rate, clip)

@@ -38,7 +38,7 @@ class FileError(ValueError):
 
 def save(model, path):
     """Write the model's parameters and state to a .npz file."""
-    write(path, {"kind": "model", **described(model)}, model_arrays(model))
+    write(path, {"kind": "model", **architecture(model)}, model_arrays(model))
 
 
 def load(model, path):
@@ -48,7 +48,7 @@ def load(model, path):
     holds other layers, names, shapes or dtypes. The model then stays as it was.
     """
     info, arrays = read(path, kinds=("model", "checkpoint"))
-    put_model(model, info, arrays, path)
+    load_arrays(model, info, arrays, path)
 
 
 def model_arrays(model):
@@ -57,9 +57,9 @@ def model_arrays(model):
     return {f"{g}/{n}": a for g, named in groups.items() for n, a in named.items()}
 
 
-def put_model(model, info, arrays, path):
+def load_arrays(model, info, arrays, path):
     """Copy the arrays of a file into the model, in place, after checking that all of them fit."""
-    layers = described(model)["layers"]
+    layers = architecture(model)["layers"]
     if list(info.get("layers", {}).items()) != list(layers.items()):  # the order counts too
         raise FileError(
             f"{path} holds a model of the layers {_listed(info.get('layers', {}))}; this one has "
@@ -81,9 +81,9 @@ def put_model(model, info, arrays, path):
         target[...] = xp_of(target).asarray(arrays[name])
 
 
-def described(model):
+def architecture(model):
     """{"layers": {path: class}}: what a file says about the build of its model."""
-    layers = model.layers_within()
+    layers = model.named_layers()
     return {"layers": {path: type(layer).__name__ for path, layer in layers.items()}}
 
 

@@ -5,7 +5,7 @@ They go wherever a learning rate goes: ``Adam(learning_rate=CosineDecay(1e-3, st
 
 import math
 
-from scratchnet.errors import whole
+from scratchnet.validation import check_positive_int
 
 __all__ = ["CosineDecay", "ExponentialDecay", "StepDecay", "WarmUp", "rate_at"]
 
@@ -20,7 +20,7 @@ class StepDecay:
 
     def __init__(self, initial, factor, every):
         self.initial, self.factor = initial, factor
-        self.every = whole("StepDecay", "every", every, " update")
+        self.every = check_positive_int("StepDecay", "every", every, " update")
 
     def __call__(self, t):
         return self.initial * self.factor ** (t // self.every)
@@ -31,7 +31,7 @@ class ExponentialDecay:
 
     def __init__(self, initial, factor, steps):
         self.initial, self.factor = initial, factor
-        self.steps = whole("ExponentialDecay", "steps", steps)
+        self.steps = check_positive_int("ExponentialDecay", "steps", steps)
 
     def __call__(self, t):
         return self.initial * self.factor ** (t / self.steps)
@@ -45,7 +45,7 @@ class CosineDecay:
 
     def __init__(self, initial, steps, final=0.0):
         self.initial, self.final = initial, final
-        self.steps = whole("CosineDecay", "steps", steps)
+        self.steps = check_positive_int("CosineDecay", "steps", steps)
 
     def __call__(self, t):
         share = (1 + math.cos(math.pi * min(t / self.steps, 1))) / 2
@@ -60,7 +60,7 @@ class WarmUp:
 
     def __init__(self, then, steps):
         self.then = then
-        self.steps = whole("WarmUp", "steps", steps)
+        self.steps = check_positive_int("WarmUp", "steps", steps)
 
     def __call__(self, t):
         if t < self.steps:

@@ -21,16 +21,16 @@ import os
 from threadpoolctl import ThreadpoolController
 
 from scratchnet.backend import on_host
-from scratchnet.errors import whole
-from scratchnet.layers.convolution import Conv2D, Conv2DTranspose
+from scratchnet.layers.conv.convolution import Conv2D, Conv2DTranspose
 from scratchnet.losses import Loss
+from scratchnet.validation import check_positive_int
 
 SHARD = 48 * 28 * 28  # pixels of the images in a shard, at most: 48 of MNIST's
 
 
-def pays(model, x):
+def threads_help(model, x):
     """True if threads help: convolutions, on the host."""
-    layers = model.layers_within().values()
+    layers = model.named_layers().values()
     return on_host(x) and any(isinstance(layer, (Conv2D, Conv2DTranspose)) for layer in layers)
 
 
@@ -43,9 +43,9 @@ def shards(model, loss, x):
     one = [slice(0, len(x))]
     size = max(1, SHARD // math.prod(x.shape[1:3]))
     small = len(x) <= size * 2 // 3  # no shard of it would be worth a thread
-    if small or not isinstance(loss, Loss) or not pays(model, x):
+    if small or not isinstance(loss, Loss) or not threads_help(model, x):
         return one
-    if any(layer.needs_whole_batch or layer.state for layer in model.layers_within().values()):
+    if any(layer.needs_whole_batch or layer.state for layer in model.named_layers().values()):
         return one
     count = min(2 * math.ceil(len(x) / (2 * size)), len(x))
     edges = [len(x) * i // count for i in range(count + 1)]
@@ -58,7 +58,7 @@ def on_threads(f, parts, threads=None):
     threads: how many; None for one per core.
     """
     cores = getattr(os, "process_cpu_count", os.cpu_count)() or 1
-    threads = cores if threads is None else whole("on_threads", "threads", threads)
+    threads = cores if threads is None else check_positive_int("on_threads", "threads", threads)
     if len(parts) == 1:
         return [f(parts[0])]
     with _blas().limit(limits=1, user_api="blas"):
@@ -68,9 +68,9 @@ def on_threads(f, parts, threads=None):
         return [task.result() for task in running]
 
 
-def spread(f, parts, model, x, threads=None):
+def map_batches(f, parts, model, x, threads=None):
     """[f(part) for part in parts], on threads where they pay for this model and x."""
-    return on_threads(f, parts, threads) if pays(model, x) else [f(part) for part in parts]
+    return on_threads(f, parts, threads) if threads_help(model, x) else [f(part) for part in parts]
 
 
 def weighted_mean(values, parts):

@@ -13,10 +13,10 @@ import time
 from tqdm import tqdm
 
 from scratchnet.backend import RNG, xp_of
-from scratchnet.errors import whole
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.saving import model_arrays
-from scratchnet.threads import on_threads, shards, spread, weighted_mean
+from scratchnet.threads import map_batches, on_threads, shards, weighted_mean
+from scratchnet.validation import check_positive_int
 
 __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
 
@@ -34,7 +34,7 @@ def batches(n, batch_size, rng=None):
 
     With an `RNG` every sample comes once, in random order; without, the batches are slices.
     """
-    whole("batches", "batch_size", batch_size)
+    check_positive_int("batches", "batch_size", batch_size)
     order = None if rng is None else rng.permutation(n)
     for start in range(0, n, batch_size):
         s = slice(start, min(start + batch_size, n))
@@ -51,7 +51,7 @@ def train_step(model, loss, optimizer, x, target, threads=None):
         y, cache = model.forward(x[s], train=True)
         value, loss_cache = loss.forward(y, target[s])
         grads = model.weight_gradients(loss.backward(loss_cache), cache)
-        model.commit(cache)
+        model.update_running_stats(cache)
         return value, model.penalty(cache), model.flatten(grads), y
 
     parts = shards(model, loss, x)
@@ -65,7 +65,7 @@ def predict(model, x, batch_size=1000, threads=None):
     """The outputs for all of x, at inference, computed in batches to save memory."""
     check_data(model, x)
     parts = list(batches(len(x), batch_size))
-    return xp_of(x).concatenate(spread(lambda s: model(x[s]), parts, model, x, threads))
+    return xp_of(x).concatenate(map_batches(lambda s: model(x[s]), parts, model, x, threads))
 
 
 def evaluate(model, loss, x, target, metrics=None, batch_size=1000, threads=None):
@@ -78,7 +78,7 @@ def evaluate(model, loss, x, target, metrics=None, batch_size=1000, threads=None
         return _numbers(loss(y, t), model.penalty(cache), y, t, metrics), len(y)
 
     mean = _Mean()
-    for numbers, n in spread(look, list(batches(len(x), batch_size)), model, x, threads):
+    for numbers, n in map_batches(look, list(batches(len(x), batch_size)), model, x, threads):
         mean.add(numbers, n)
     return mean.read()
 
@@ -122,8 +122,8 @@ def fit(
     TrainingDiverged if the loss is no longer a number; the model is then back where the last good
     epoch left it.
     """
-    whole("fit", "epochs", epochs)
-    whole("fit", "batch_size", batch_size)
+    check_positive_int("fit", "epochs", epochs)
+    check_positive_int("fit", "batch_size", batch_size)
     check_data(model, x, target)
     if validation is not None:
         x_val, t_val = validation
@@ -136,7 +136,7 @@ def fit(
         "shuffle": bool(shuffle),
         "seed": int(seed),
         "optimizer": type(optimizer).__name__,
-        "running vectors": list(optimizer.running),
+        "running vectors": list(optimizer.slots),
         "callbacks": [type(c).__name__ for c in callbacks],
     }
     run = Run(model, optimizer, epochs, settings, callbacks, threads)

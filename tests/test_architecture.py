@@ -16,11 +16,11 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Imports run downward only: each room may import from those that stand before it.
 ROOMS = """
-    __init__ errors backend numerics initializers layers losses schedules metrics optimizers
-    saving threads training callbacks gradcheck gradcases inspection models boltzmann data
+    __init__ validation backend numerics initializers layers losses schedules metrics optimizers
+    saving threads training callbacks gradcheck gradcheck_cases inspection models boltzmann data
     plots pages lesson doctor cli __main__
 """.split()
-WITHOUT_NUMPY = "layers losses optimizers numerics metrics training schedules".split()
+WITHOUT_NUMPY = "layers losses optimizers numerics training schedules".split()
 SEEDED = {"default_rng", "SeedSequence", "Generator"}
 
 

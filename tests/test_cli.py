@@ -7,7 +7,7 @@ import fake_cupy
 import numpy as np
 import pytest
 
-from scratchnet import __version__, cli, gradcases
+from scratchnet import __version__, cli, gradcheck_cases
 from scratchnet.data import cache_dir
 from scratchnet.layers import ReLU
 
@@ -39,7 +39,7 @@ def test_gradcheck_fails_with_exit_code_1_and_shows_the_table(monkeypatch, capsy
         def backward(self, dy, y):
             return dy, {}
 
-    monkeypatch.setattr(gradcases.layers, "ReLU", Broken)
+    monkeypatch.setattr(gradcheck_cases.layers, "ReLU", Broken)
     assert cli.main(["gradcheck", "ReLU"]) == 1
     printed = capsys.readouterr().out
     assert "BACKWARD IS WRONG" in printed and "0 of 8 cases agree" in printed

@@ -112,7 +112,7 @@ def test_running_statistics_and_what_inference_makes_of_them_are_those_of(call):
     batches = golden.pop("batches")
     layer.build(batches.shape[2:], 0)
     for x in batches:
-        layer.commit(layer.forward(x, train=True)[1])
+        layer.update_running_stats(layer.forward(x, train=True)[1])
     assert_golden({"y": layer(batches[0]), **layer.named_state()}, golden)
 
 

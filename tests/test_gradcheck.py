@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scratchnet import layers, losses
-from scratchnet.gradcases import LAYERS, LOSSES, all_cases
 from scratchnet.gradcheck import gradcheck
+from scratchnet.gradcheck_cases import LAYERS, LOSSES, all_cases
 from scratchnet.layers import (
     ActivityRegularization,
     BatchNormalization,

@@ -206,7 +206,7 @@ DATES = np.datetime64("2014-07-01") + np.arange(3)
         lambda: plots.panels({"a": {"b": [1, 2]}, "c": {"b": [3]}}, "title", "x", "y"),
         lambda: plots.timeline(DATES, [1, 2, 3], {"2014-07-02": "b"}, "title", "x", "y"),
         lambda: plots.bars({"a": [1, 2], "b": [2, 3]}, "title", "x", "y"),
-        lambda: plots.spreads({"a": np.ones((2, 3))}, ("x", "y"), "title", "x", "y"),
+        lambda: plots.run_means({"a": np.ones((2, 3))}, ("x", "y"), "title", "x", "y"),
         lambda: plots.scatter({"a": np.ones((2, 2)), "7": np.ones((1, 2))}, "title", "x", "y"),
         lambda: plots.histogram({"a": np.ones((2, 3)), "b": np.arange(9)}, "title", "x"),
     ],

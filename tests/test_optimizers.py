@@ -82,11 +82,11 @@ def normal(size, seed=0, dtype="float64"):
 
 @pytest.mark.parametrize(
     "stretch, size",
-    [(1, 20), (7, 100), (10, 100), (optimizers.STRETCH, 2 * optimizers.STRETCH + 5)],
+    [(1, 20), (7, 100), (10, 100), (optimizers.CHUNK, 2 * optimizers.CHUNK + 5)],
 )
 @pytest.mark.parametrize("plain", TWINS, ids=lambda plain: plain.__name__)
 def test_a_step_is_the_plain_formula_however_the_vector_is_cut(plain, stretch, size, monkeypatch):
-    monkeypatch.setattr(optimizers, "STRETCH", stretch)
+    monkeypatch.setattr(optimizers, "CHUNK", stretch)
     optimizer, w = TWINS[plain](), normal(size)
     expected, m, v = w.copy(), 0.0, 0.0
     for t in range(1, 6):
@@ -256,7 +256,7 @@ def test_clipping_by_norm_leaves_a_zero_gradient_zero():
 @each_optimizer
 @pytest.mark.parametrize("clip", [ClipByValue(0.1), ClipByGlobalNorm(0.1)])
 def test_the_whole_gradient_is_clipped_before_the_rule_sees_it(make, clip, monkeypatch):
-    monkeypatch.setattr(optimizers, "STRETCH", 3)  # pieces: their norms are not the norm
+    monkeypatch.setattr(optimizers, "CHUNK", 3)  # pieces: their norms are not the norm
     clipping, plain, w = make(clip=clip), make(), normal(10)
     twin = w.copy()
     for t in range(3):

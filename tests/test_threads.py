@@ -83,7 +83,7 @@ def test_evaluation_and_prediction_do_not_depend_on_threads():
 
 
 def may_be_cut(case):
-    return not any(part.needs_whole_batch for part in case.make().layers_within().values())
+    return not any(part.needs_whole_batch for part in case.make().named_layers().values())
 
 
 @over({name: case for name, case in CASES.items() if may_be_cut(case)})

@@ -1,16 +1,17 @@
 """Boltzmann machines: units, one chain engine, an exact oracle, and what learns from them."""
 
-from scratchnet.boltzmann.ais import LogPartition, ais
-from scratchnet.boltzmann.baselines import RatingBaseline
-from scratchnet.boltzmann.checking import check_gradient
-from scratchnet.boltzmann.classifiers import DBMClassifier, DBNClassifier
-from scratchnet.boltzmann.dbm import DBM
-from scratchnet.boltzmann.dbn import DBN
-from scratchnet.boltzmann.network import Network
-from scratchnet.boltzmann.ratings import RatingRBM
-from scratchnet.boltzmann.rbm import BernoulliRBM, GaussianRBM
-from scratchnet.boltzmann.trainers import CD, PCD, Exact, FastPCD, ParallelTempering
-from scratchnet.boltzmann.units import Bernoulli, Gaussian, Labelled, Softmax
+from scratchnet.boltzmann.deep.classifiers import DBMClassifier, DBNClassifier
+from scratchnet.boltzmann.deep.dbm import DBM
+from scratchnet.boltzmann.deep.dbn import DBN
+from scratchnet.boltzmann.estimators.rbm import BernoulliRBM, GaussianRBM
+from scratchnet.boltzmann.learning.trainers import CD, PCD, Exact, FastPCD, ParallelTempering
+from scratchnet.boltzmann.likelihood import exact
+from scratchnet.boltzmann.likelihood.ais import LogPartition, ais
+from scratchnet.boltzmann.likelihood.gradcheck import check_gradient
+from scratchnet.boltzmann.machine.energy_model import EnergyModel
+from scratchnet.boltzmann.machine.units import Bernoulli, Gaussian, Labelled, Softmax
+from scratchnet.boltzmann.ratings.baseline import RatingBaseline
+from scratchnet.boltzmann.ratings.rating_rbm import RatingRBM
 
 __all__ = [
     "CD",
@@ -27,11 +28,12 @@ __all__ = [
     "GaussianRBM",
     "Labelled",
     "LogPartition",
-    "Network",
+    "EnergyModel",
     "ParallelTempering",
     "RatingBaseline",
     "RatingRBM",
     "Softmax",
     "ais",
     "check_gradient",
+    "exact",
 ]

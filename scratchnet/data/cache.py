@@ -43,10 +43,10 @@ def locate(dataset, filename, sha256, mirrors):
 
 def find(dataset, filename, sha256):
     """`locate` without its download: the Path of a file that is here already, else None."""
-    return brought(dataset, filename) or _cached(dataset, filename, sha256)
+    return find_user_file(dataset, filename) or _cached(dataset, filename, sha256)
 
 
-def brought(dataset, filename):
+def find_user_file(dataset, filename):
     """The file in SCRATCHNET_DATA, in a folder of its data set or directly; None without one."""
     chosen = os.environ.get("SCRATCHNET_DATA")
     if not chosen:

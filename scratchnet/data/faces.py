@@ -9,7 +9,7 @@ import numpy as np
 
 from scratchnet.data.cache import cache_dir, find
 from scratchnet.data.idx import DataError
-from scratchnet.errors import require
+from scratchnet.validation import require
 
 SIDE = 64  # pixels a side
 SIZES = (64, 32, 16, 8)

@@ -6,7 +6,7 @@ import numpy as np
 
 from scratchnet.data.cache import locate
 from scratchnet.data.idx import DataError, read_idx
-from scratchnet.errors import require, unknown_name
+from scratchnet.validation import require, unknown_name
 
 SIZES = {"digits": (8, 28), "mnist": (28,), "fashion": (28,)}  # pixels a side, default first
 DIGITS = tuple("0123456789")

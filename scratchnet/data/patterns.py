@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scratchnet.errors import whole
+from scratchnet.validation import check_positive_int
 
 __all__ = ["bars_and_stripes"]
 
@@ -15,7 +15,7 @@ def bars_and_stripes(side):
     -2.639 nats for side 3 and -3.401 for side 4. MacKay (2003), Information Theory, Inference, and
     Learning Algorithms, chapter 43.
     """
-    n = whole("bars_and_stripes", "side", side)
+    n = check_positive_int("bars_and_stripes", "side", side)
     bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1  # (2^n, n)
     bars = np.repeat(bits[:, None, :], n, axis=1).reshape(-1, n * n)
     stripes = np.repeat(bits[1:-1, :, None], n, axis=2).reshape(-1, n * n)

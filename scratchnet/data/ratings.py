@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchnet.data.cache import brought
+from scratchnet.data.cache import find_user_file
 from scratchnet.data.idx import DataError
-from scratchnet.errors import real, unknown_name
+from scratchnet.validation import check_float, unknown_name
 
 NAMES = ("synthetic", "movielens")
 CREDIT = (
@@ -54,7 +54,7 @@ class Ratings:
         Which ones is drawn; the split depends on the seed alone. A user with few ratings may have
         none to test, but everybody keeps at least one to learn from.
         """
-        share = real("Ratings.split", "share", share, above=0, below=1)
+        share = check_float("Ratings.split", "share", share, above=0, below=1)
         user = self.triples[:, 0].astype(int)
         drawn = np.random.default_rng(seed).random(len(user))
         order = np.lexsort((drawn, user))  # user by user, at random within
@@ -87,7 +87,7 @@ def load_ratings(name="synthetic", seed=0):
         raise unknown_name("set of ratings (a file's name ends in .csv)", name, NAMES)
     if name == "synthetic":
         return synthetic(seed=seed)
-    paths = [brought("ml-latest-small", file) for file in ("ratings.csv", "movies.csv")]
+    paths = [find_user_file("ml-latest-small", file) for file in ("ratings.csv", "movies.csv")]
     if None in paths:
         raise DataError(
             "MovieLens latest-small was not found: get ml-latest-small.zip from "

@@ -13,7 +13,7 @@ import numpy as np
 from scratchnet.backend import RNG
 from scratchnet.data.cache import find
 from scratchnet.data.idx import DataError
-from scratchnet.errors import unknown_name
+from scratchnet.validation import unknown_name
 
 HALF_HOURS = 48  # in a day
 NORMAL = 121  # days before the first window of the benchmark that holds an anomaly: 2014-10-30

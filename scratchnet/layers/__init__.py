@@ -11,12 +11,14 @@ from scratchnet.layers.activations import (
     Tanh,
 )
 from scratchnet.layers.base import Layer
-from scratchnet.layers.convolution import Conv2D, Conv2DTranspose
+from scratchnet.layers.conv.convolution import Conv2D, Conv2DTranspose
+from scratchnet.layers.conv.pooling import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
+from scratchnet.layers.conv.unpooling import MaxUnpooling2D, UnpoolingBlock
+from scratchnet.layers.conv.upsampling import Cropping2D, UpSampling2D, ZeroPadding2D
 from scratchnet.layers.dense import Dense
 from scratchnet.layers.gru import GRU
 from scratchnet.layers.lstm import LSTM
 from scratchnet.layers.normalization import BatchNormalization, LayerNormalization
-from scratchnet.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
 from scratchnet.layers.recurrent import SimpleRNN
 from scratchnet.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
 from scratchnet.layers.reshaping import Flatten, Reshape
@@ -24,8 +26,6 @@ from scratchnet.layers.sampling import Sampling
 from scratchnet.layers.sequences import RepeatVector, TimeDistributed
 from scratchnet.layers.sequential import Sequential
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.layers.unpooling import MaxUnpooling2D, UnpoolingBlock
-from scratchnet.layers.upsampling import Cropping2D, UpSampling2D, ZeroPadding2D
 
 __all__ = [
     "ActivityRegularization",

@@ -10,10 +10,10 @@ Hendrycks and Gimpel (2016) GELU; Dugas et al. (2001) Softplus.
 import math
 
 from scratchnet.backend import erf, xp_of
-from scratchnet.errors import real, require, yes_or_no
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.numerics import sigmoid, softmax, softplus
+from scratchnet.validation import check_bool, check_float, require
 
 
 class ReLU(Layer):
@@ -36,7 +36,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope=0.3, name=None):
         super().__init__(name)
-        self.negative_slope = real("LeakyReLU", "negative_slope", negative_slope, at_least=0)
+        self.negative_slope = check_float("LeakyReLU", "negative_slope", negative_slope, at_least=0)
 
     def forward(self, x, train=False):
         xp = xp_of(x)  # sums of both halves: where(x > 0, ...) costs a processor ten times as much
@@ -54,7 +54,7 @@ class ELU(Layer):
 
     def __init__(self, alpha=1.0, name=None):
         super().__init__(name)
-        self.alpha = real("ELU", "alpha", alpha, above=0)
+        self.alpha = check_float("ELU", "alpha", alpha, above=0)
 
     def forward(self, x, train=False):
         xp = xp_of(x)
@@ -76,7 +76,7 @@ class GELU(Layer):
 
     def __init__(self, approximate=False, name=None):
         super().__init__(name)
-        self.approximate = yes_or_no("GELU", "approximate", approximate)
+        self.approximate = check_bool("GELU", "approximate", approximate)
 
     def forward(self, x, train=False):
         return x * self._P(x), x

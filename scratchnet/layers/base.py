@@ -13,9 +13,15 @@ import functools
 import re
 
 from scratchnet.backend import as_float_dtype, as_rng, float_dtype, xp_of
-from scratchnet.errors import as_call
 from scratchnet.layers.parameters import Parameter, one_vector
-from scratchnet.layers.shapes import ShapeError, check_rank, check_shape, checked_sizes, written
+from scratchnet.layers.shapes import (
+    ShapeError,
+    check_rank,
+    check_shape,
+    checked_sizes,
+    format_shape,
+)
+from scratchnet.validation import constructor_call
 
 WORD_START = r"(?<=[a-z])(?=[A-Z][a-z])|(?<=2D)(?=[A-Z])"  # Leaky|ReLU, Max|Pooling2D
 
@@ -38,7 +44,7 @@ class Layer:
     needs_build = False  # True for a subclass with a build, unless it says that it can do without
 
     def __init__(self, name=None):
-        self.own = {}  # parameter name -> Parameter
+        self.params = {}  # parameter name -> Parameter
         self.state = {}  # name -> array that is kept but not learned (running averages)
         self.children = {}  # name -> layer, for layers made of layers
         self.name = self.given_name = name  # a Sequential names the layers that nobody named
@@ -81,14 +87,14 @@ class Layer:
 
     def penalty(self, cache):
         """What this layer adds to the loss (activity regularization); backward includes it."""
-        return sum(layer.penalty(c) for layer, c in self.parts(cache))
+        return sum(layer.penalty(c) for layer, c in self.sublayer_caches(cache))
 
-    def commit(self, cache):
+    def update_running_stats(self, cache):
         """Once per training step: move running averages, which forward may not touch."""
-        for layer, c in self.parts(cache) if self.trainable else ():
-            layer.commit(c)
+        for layer, c in self.sublayer_caches(cache) if self.trainable else ():
+            layer.update_running_stats(c)
 
-    def parts(self, cache):
+    def sublayer_caches(self, cache):
         """(layer, its cache) for each use of each layer that this one is made of."""
         return ()
 
@@ -96,7 +102,7 @@ class Layer:
         """Say what is wrong with x; a layer that also takes a tuple of arrays writes its own."""
         if not hasattr(x, "dtype"):
             raise TypeError(f"{self.title} expects an array; got {type(x).__name__}")
-        if x.dtype.kind != "f" or ((self.own or self.state) and x.dtype != self.dtype):
+        if x.dtype.kind != "f" or ((self.params or self.state) and x.dtype != self.dtype):
             expected = self.dtype or "float32"
             scaled = " / 255" if x.dtype == "uint8" else ""  # an image straight from its file
             raise TypeError(
@@ -115,25 +121,25 @@ class Layer:
 
     def add(self, name, value):
         """Add a parameter; from now on it can be read, and written in place, as an attribute."""
-        self.own[name] = Parameter(value)
+        self.params[name] = Parameter(value)
 
     def __getattr__(self, name):  # only asked when ordinary lookup fails: self.W
-        own = self.__dict__.get("own", {})
-        if name in own:
-            return own[name].value
+        params = self.__dict__.get("params", {})
+        if name in params:
+            return params[name].value
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __setattr__(self, name, value):  # self.W = a writes INTO the array: it stays in its vector
-        own = self.__dict__.get("own", {})
-        if name not in own:
+        params = self.__dict__.get("params", {})
+        if name not in params:
             super().__setattr__(name, value)
-        elif own[name].value is not value:  # `layer.W -= a` has written already
-            shape, got = own[name].value.shape, getattr(value, "shape", type(value).__name__)
+        elif params[name].value is not value:  # `layer.W -= a` has written already
+            shape, got = params[name].value.shape, getattr(value, "shape", type(value).__name__)
             if got != shape:
                 raise ShapeError(f"{self.title}: {name} has shape {shape}; got {got}")
-            own[name].value[...] = value
+            params[name].value[...] = value
 
-    def walk(self, trainable_only=False):
+    def parameter_items(self, trainable_only=False):
         """Every (path, Parameter), as in ("encoder/dense/W", ...), first to last.
 
         A shared one comes once, under its first path.
@@ -147,12 +153,12 @@ class Layer:
     def _paths(self, trainable_only):
         if trainable_only and not self.trainable:
             return
-        yield from self.own.items()
+        yield from self.params.items()
         for name, child in self.children.items():
             for path, p in child._paths(trainable_only):
                 yield f"{name}/{path}", p
 
-    def layers_within(self):
+    def named_layers(self):
         """{path: layer} of this layer, "", and every layer inside it, each once, parents first."""
         found = {}
 
@@ -167,24 +173,24 @@ class Layer:
 
     def named_parameters(self):
         """{path: array} of every parameter, frozen ones too."""
-        return {path: p.value for path, p in self.walk()}
+        return {path: p.value for path, p in self.parameter_items()}
 
     def named_state(self):
         """{path: array} of everything that is kept but not learned."""
         return {
             f"{path}/{name}".lstrip("/"): value
-            for path, layer in self.layers_within().items()
+            for path, layer in self.named_layers().items()
             for name, value in layer.state.items()
         }
 
     @property
     def parameters(self):
         """The trainable parameters as ONE vector (P,); each W and b is a view into it."""
-        return one_vector([p for _, p in self.walk(trainable_only=True)])
+        return one_vector([p for _, p in self.parameter_items(trainable_only=True)])
 
     def flatten(self, grads):
         """The gradients {path: array} as one vector (P,), ordered like `parameters`."""
-        paths = [path for path, _ in self.walk(trainable_only=True)]
+        paths = [path for path, _ in self.parameter_items(trainable_only=True)]
         missing = set(paths) - set(grads)
         if missing or not paths:
             raise ValueError(
@@ -197,7 +203,7 @@ class Layer:
     @property
     def n_parameters(self):
         """How many numbers the layer holds as parameters, frozen ones too."""
-        return sum(p.value.size for _, p in self.walk())
+        return sum(p.value.size for _, p in self.parameter_items())
 
     # ---------------------------------------------------------------------------------- whole
 
@@ -208,23 +214,23 @@ class Layer:
     def set_rng(self, rng):
         """Let every layer inside that draws noise or masks draw from this `RNG` (or seed)."""
         rng = as_rng(rng)
-        for layer in self.layers_within().values():
+        for layer in self.named_layers().values():
             layer.rng = rng
 
     def astype(self, dtype):
         """A copy whose parameters and state are of another precision, float32 or float64."""
         dtype = as_float_dtype(dtype)
-        twin = self.mapped(lambda array: array.astype(dtype))
-        for layer in twin.layers_within().values():
+        twin = self.map_arrays(lambda array: array.astype(dtype))
+        for layer in twin.named_layers().values():
             layer.dtype = dtype if layer.dtype is not None else None
         return twin
 
-    def mapped(self, f):
+    def map_arrays(self, f):
         """A copy in which f(array) stands for every array: `to_numpy` carries a model over."""
         twin = copy.deepcopy(self)
-        for _, p in twin.walk():
+        for _, p in twin.parameter_items():
             p.value = f(p.value)
-        for layer in twin.layers_within().values():
+        for layer in twin.named_layers().values():
             layer.state = {name: f(value) for name, value in layer.state.items()}
         return twin
 
@@ -244,7 +250,7 @@ class Layer:
         return re.sub(WORD_START, "_", type(self).__name__).lower()
 
     def __repr__(self):
-        return as_call(self)
+        return constructor_call(self)
 
 
 def _remembering_shapes(build):
@@ -253,8 +259,8 @@ def _remembering_shapes(build):
         input_shape = checked_sizes(self, input_shape)
         if self.input_shape is not None and self.input_shape != input_shape:
             raise ShapeError(
-                f"{self.title} was built for {written(self.input_shape)} and cannot take "
-                f"{written(input_shape)} as well: make a second layer"
+                f"{self.title} was built for {format_shape(self.input_shape)} and cannot take "
+                f"{format_shape(input_shape)} as well: make a second layer"
             )
         if self.input_shape is None:
             self.output_shape = tuple(build(self, input_shape, as_rng(rng)))

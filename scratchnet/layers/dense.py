@@ -1,9 +1,9 @@
 """Dense: the fully connected layer."""
 
 from scratchnet.backend import zeros
-from scratchnet.errors import whole, yes_or_no
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
+from scratchnet.validation import check_bool, check_positive_int
 
 
 class Dense(Layer):
@@ -22,8 +22,8 @@ class Dense(Layer):
 
     def __init__(self, units, kernel_initializer="glorot_uniform", use_bias=True, name=None):
         super().__init__(name)
-        self.units = whole("Dense", "units", units)
-        self.use_bias = yes_or_no("Dense", "use_bias", use_bias)
+        self.units = check_positive_int("Dense", "units", units)
+        self.use_bias = check_bool("Dense", "use_bias", use_bias)
         self.kernel_initializer = kernel_initializer
         self.draw = initializer(kernel_initializer)
 

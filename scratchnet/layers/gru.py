@@ -27,7 +27,7 @@ class GRU(Recurrent):
         recurrent_activation   s, of the two gates
     """
 
-    states, gates, own_pull = ("h",), 3, True
+    states, gates, separate_gradients = ("h",), 3, True
 
     def __init__(
         self,

@@ -1,9 +1,9 @@
 """LSTM: long short-term memory, a recurrent layer whose memory cell is added to, not multiplied."""
 
 from scratchnet.backend import ones, xp_of, zeros
-from scratchnet.errors import yes_or_no
 from scratchnet.layers.recurrent import Recurrent, activation_of
 from scratchnet.numerics import sigmoid
+from scratchnet.validation import check_bool
 
 
 def lstm_step(x, h, c, W, U, b):
@@ -73,7 +73,7 @@ class LSTM(Recurrent):
         )
         self.recurrent_activation = recurrent_activation
         self.s, self.s_slope = activation_of(recurrent_activation)
-        self.unit_forget_bias = yes_or_no("LSTM", "unit_forget_bias", unit_forget_bias)
+        self.unit_forget_bias = check_bool("LSTM", "unit_forget_bias", unit_forget_bias)
 
     def initial_bias(self):
         b, M = zeros((4 * self.units,)), self.units

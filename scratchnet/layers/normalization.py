@@ -7,9 +7,9 @@ The two layers differ in what they average over: the batch (one mean per channel
 """
 
 from scratchnet.backend import ones, xp_of, zeros
-from scratchnet.errors import real, yes_or_no
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
+from scratchnet.validation import check_bool, check_float
 
 
 def _through_statistics(dxhat, xhat, inv_std, axes):
@@ -33,9 +33,9 @@ class _Normalization(Layer):
     def __init__(self, epsilon, center, scale, name):
         super().__init__(name)
         kind = type(self).__name__
-        self.epsilon = real(kind, "epsilon", epsilon, above=0)
-        self.center = yes_or_no(kind, "center", center)
-        self.scale = yes_or_no(kind, "scale", scale)
+        self.epsilon = check_float(kind, "epsilon", epsilon, above=0)
+        self.center = check_bool(kind, "center", center)
+        self.scale = check_bool(kind, "scale", scale)
 
     def build(self, input_shape, rng):
         if not input_shape:
@@ -80,7 +80,9 @@ class BatchNormalization(_Normalization):
 
     def __init__(self, momentum=0.99, epsilon=1e-3, center=True, scale=True, name=None):
         super().__init__(epsilon, center, scale, name)
-        self.momentum = real("BatchNormalization", "momentum", momentum, at_least=0, at_most=1)
+        self.momentum = check_float(
+            "BatchNormalization", "momentum", momentum, at_least=0, at_most=1
+        )
 
     def build(self, input_shape, rng):
         super().build(input_shape, rng)
@@ -105,7 +107,7 @@ class BatchNormalization(_Normalization):
             return dxhat * inv_std, grads
         return _through_statistics(dxhat, xhat, inv_std, tuple(range(dy.ndim - 1))), grads
 
-    def commit(self, cache):
+    def update_running_stats(self, cache):
         batch_statistics = cache[2]
         if batch_statistics is not None and self.trainable:
             for running, now in zip(self.state.values(), batch_statistics, strict=True):

@@ -13,11 +13,11 @@ Arrays lie as the loop reads them: time before batch, and each of the G gates in
 """
 
 from scratchnet.backend import xp_of, zeros
-from scratchnet.errors import unknown_name, whole, yes_or_no
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.numerics import sigmoid
+from scratchnet.validation import check_bool, check_positive_int, unknown_name
 
 
 def _linear(x, out=None):
@@ -72,7 +72,9 @@ class Recurrent(Layer):
 
     remembers = "x, states, gates"
     states, gates = ("h",), 1  # what is handed on; G, how many blocks of M columns W and U have
-    own_pull = False  # True if a_t and r_t enter a step apart and have different gradients
+    separate_gradients = (
+        False  # True if a_t and r_t enter a step apart and have different gradients
+    )
 
     def __init__(
         self,
@@ -89,16 +91,16 @@ class Recurrent(Layer):
     ):
         super().__init__(name)
         kind = type(self).__name__
-        self.units = whole(kind, "units", units)
+        self.units = check_positive_int(kind, "units", units)
         self.activation = activation
         self.phi, self.phi_slope = activation_of(activation)
-        self.use_bias = yes_or_no(kind, "use_bias", use_bias)
+        self.use_bias = check_bool(kind, "use_bias", use_bias)
         self.kernel_initializer = kernel_initializer
         self.recurrent_initializer = recurrent_initializer
         self.draw_W, self.draw_U = map(initializer, (kernel_initializer, recurrent_initializer))
-        self.return_sequences = yes_or_no(kind, "return_sequences", return_sequences)
-        self.return_state = yes_or_no(kind, "return_state", return_state)
-        self.go_backwards = yes_or_no(kind, "go_backwards", go_backwards)
+        self.return_sequences = check_bool(kind, "return_sequences", return_sequences)
+        self.return_state = check_bool(kind, "return_state", return_state)
+        self.go_backwards = check_bool(kind, "go_backwards", go_backwards)
         self.mask_value = mask_value
 
     @property
@@ -194,7 +196,7 @@ class Recurrent(Layer):
         dy, *last = dy if self.return_state else (dy,)
         xp, absent = xp_of(x1), self._absent(x1)
         da = xp.empty_like(gates)  # (G, T, N, M)
-        dr = xp.empty_like(da) if self.own_pull else da
+        dr = xp.empty_like(da) if self.separate_gradients else da
         pulls = [p.copy() for p in last] or [xp.zeros_like(s[0]) for s in states]
         dys = dy.transpose(1, 0, 2) if self.return_sequences else None
         if dys is None:

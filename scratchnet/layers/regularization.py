@@ -5,8 +5,8 @@ only thing that a forward pass changes. What was drawn is in the cache, so backw
 """
 
 from scratchnet.backend import xp_of
-from scratchnet.errors import real, unknown_name
 from scratchnet.layers.base import Layer
+from scratchnet.validation import check_float, unknown_name
 
 
 class Dropout(Layer):
@@ -23,7 +23,7 @@ class Dropout(Layer):
 
     def __init__(self, rate, name=None):
         super().__init__(name)
-        self.rate = real("Dropout", "rate", rate, at_least=0, below=1)
+        self.rate = check_float("Dropout", "rate", rate, at_least=0, below=1)
 
     def build(self, input_shape, rng):
         self.rng = rng
@@ -47,7 +47,7 @@ class GaussianNoise(Layer):
 
     def __init__(self, stddev, name=None):
         super().__init__(name)
-        self.stddev = real("GaussianNoise", "stddev", stddev, at_least=0)
+        self.stddev = check_float("GaussianNoise", "stddev", stddev, at_least=0)
 
     def build(self, input_shape, rng):
         self.rng = rng
@@ -78,8 +78,8 @@ class ActivityRegularization(Layer):
 
     def __init__(self, l1=0.0, l2=0.0, reduction="mean", name=None):
         super().__init__(name)
-        self.l1 = real("ActivityRegularization", "l1", l1, at_least=0)
-        self.l2 = real("ActivityRegularization", "l2", l2, at_least=0)
+        self.l1 = check_float("ActivityRegularization", "l1", l1, at_least=0)
+        self.l2 = check_float("ActivityRegularization", "l2", l2, at_least=0)
         if reduction not in ("mean", "sum"):
             raise unknown_name("reduction", reduction, ["mean", "sum"])
         self.reduction = reduction

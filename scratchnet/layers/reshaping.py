@@ -2,9 +2,9 @@
 
 import math
 
-from scratchnet.errors import require
 from scratchnet.layers.base import Layer
-from scratchnet.layers.shapes import ShapeError, written
+from scratchnet.layers.shapes import ShapeError, format_shape
+from scratchnet.validation import require
 
 
 class Flatten(Layer):
@@ -48,8 +48,8 @@ class Reshape(Layer):
         shape = tuple(n // known if size == -1 else size for size in self.target_shape)
         if math.prod(shape) != n:
             raise ShapeError(
-                f"{self.title} cannot make {written(self.target_shape)} of "
-                f"{written(input_shape)}: {n} numbers a sample"
+                f"{self.title} cannot make {format_shape(self.target_shape)} of "
+                f"{format_shape(input_shape)}: {n} numbers a sample"
             )
         return shape
 

@@ -1,10 +1,10 @@
 """Sampling: a random code whose mean and variance the encoder chose, with a gradient for both."""
 
 from scratchnet.backend import xp_of
-from scratchnet.errors import real
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.numerics import kl_gradient, kl_to_standard_normal
+from scratchnet.validation import check_float
 
 
 class Sampling(Layer):
@@ -26,7 +26,7 @@ class Sampling(Layer):
 
     def __init__(self, beta=1.0, name=None):
         super().__init__(name)
-        self.beta = real("Sampling", "beta", beta, at_least=0)
+        self.beta = check_float("Sampling", "beta", beta, at_least=0)
 
     def build(self, input_shape, rng):
         *before, width = input_shape

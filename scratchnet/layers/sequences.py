@@ -1,9 +1,9 @@
 """RepeatVector and TimeDistributed: from a vector to a sequence, and a layer at every step."""
 
 from scratchnet.backend import xp_of
-from scratchnet.errors import whole
 from scratchnet.layers.base import Layer
-from scratchnet.layers.shapes import ShapeError, written
+from scratchnet.layers.shapes import ShapeError, format_shape
+from scratchnet.validation import check_positive_int
 
 
 class RepeatVector(Layer):
@@ -11,7 +11,7 @@ class RepeatVector(Layer):
 
     def __init__(self, n, name=None):
         super().__init__(name)
-        self.n = whole("RepeatVector", "n", n)
+        self.n = check_positive_int("RepeatVector", "n", n)
 
     def build(self, input_shape, rng):
         (d,) = self.expect_rank(input_shape, 1)
@@ -44,7 +44,7 @@ class TimeDistributed(Layer):
 
     def build(self, input_shape, rng):
         if len(input_shape) < 2:
-            raise ShapeError(f"{self.title} expects (N, T, ...); got {written(input_shape)}")
+            raise ShapeError(f"{self.title} expects (N, T, ...); got {format_shape(input_shape)}")
         t, *sample = input_shape
         return t, *self.layer.build(tuple(sample), rng)
 
@@ -60,7 +60,7 @@ class TimeDistributed(Layer):
     def weight_gradients(self, dy, cache):
         return self._named(self.layer.weight_gradients(_merged(dy), cache[1]))
 
-    def parts(self, cache):
+    def sublayer_caches(self, cache):
         return [(self.layer, cache[1])]
 
     def _named(self, grads):

@@ -47,9 +47,11 @@ class Sequential(Layer):
             input_shape = layer.build(input_shape, rng)
             self.shapes.append(input_shape)
         # (layer, the name it uses) -> the path that `walk` gives the same parameter
-        first = {p: path for path, p in self.walk()}
+        first = {p: path for path, p in self.parameter_items()}
         self.first_paths = {
-            (layer, name): first[p] for layer in self.children.values() for name, p in layer.walk()
+            (layer, name): first[p]
+            for layer in self.children.values()
+            for name, p in layer.parameter_items()
         }
         return input_shape
 
@@ -63,7 +65,7 @@ class Sequential(Layer):
     def backward(self, dy, cache):
         """The chain rule: dL/dx of a layer is dL/dy of the layer before it, so we go backwards."""
         grads = {}
-        for layer, c in reversed(list(self.parts(cache))):
+        for layer, c in reversed(list(self.sublayer_caches(cache))):
             dy, g = layer.backward(dy, c)
             self._add(grads, layer, g)
         return dy, grads
@@ -71,8 +73,8 @@ class Sequential(Layer):
     def weight_gradients(self, dy, cache):
         """As backward, but it ends at the first layer that learns: nobody needs that one's dx."""
         grads = {}
-        parts = list(self.parts(cache))
-        while parts and not parts[0][0].walk(trainable_only=True):
+        parts = list(self.sublayer_caches(cache))
+        while parts and not parts[0][0].parameter_items(trainable_only=True):
             del parts[0]
         for layer, c in reversed(parts[1:]):
             dy, g = layer.backward(dy, c)
@@ -82,11 +84,11 @@ class Sequential(Layer):
         return grads
 
     def input_gradient(self, dy, cache):
-        for layer, c in reversed(list(self.parts(cache))):
+        for layer, c in reversed(list(self.sublayer_caches(cache))):
             dy = layer.input_gradient(dy, c)
         return dy
 
-    def parts(self, cache):
+    def sublayer_caches(self, cache):
         return zip(self.layers, cache, strict=True)
 
     def _add(self, grads, layer, g):

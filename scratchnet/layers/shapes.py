@@ -11,7 +11,7 @@ class ShapeError(ValueError):
     """An array of the wrong shape for this layer."""
 
 
-def written(shape):
+def format_shape(shape):
     """(784,) -> '(N, 784)': a shape as it is read, with its batch axis."""
     return "(" + ", ".join(["N", *map(str, shape)]) + ")"
 
@@ -34,7 +34,7 @@ def check_rank(layer, shape, rank):
     """Raise ShapeError unless the shape, without its batch axis, has this many axes."""
     if len(shape) != rank:
         raise ShapeError(
-            f"{layer.title} expects (N, {AXES[rank]}); got {written(shape)}"
+            f"{layer.title} expects (N, {AXES[rank]}); got {format_shape(shape)}"
             + (". Add Flatten() before it?" if rank == 1 else "")
         )
 
@@ -44,7 +44,7 @@ def check_shape(layer, x):
     expected = layer.input_shape
     if x.shape[1:] != expected or not x.ndim:
         hint = _likely_repair(expected, x.shape)
-        raise ShapeError(f"{layer.title} expects {written(expected)}; got {x.shape}{hint}")
+        raise ShapeError(f"{layer.title} expects {format_shape(expected)}; got {x.shape}{hint}")
 
 
 def _likely_repair(expected, got):

@@ -1,6 +1,6 @@
 """The table that `Sequential.summary()` returns, in Keras' form."""
 
-from scratchnet.layers.shapes import written
+from scratchnet.layers.shapes import format_shape
 
 HEAD = ("Layer (type)", "Output shape", "Param #", "Remembers for backward")
 
@@ -21,12 +21,12 @@ def summary(model):
         cells = (name.ljust(widths[0]), shape.ljust(widths[1]), count.rjust(widths[2]), remembers)
         return "  ".join(cells)
 
-    trainable = sum(p.value.size for _, p in model.walk(trainable_only=True))
+    trainable = sum(p.value.size for _, p in model.parameter_items(trainable_only=True))
     frozen = model.n_parameters - trainable
     kept = _numbers(model) - model.n_parameters
     return "\n".join(
         [
-            f"Model: {model.name or model.default_name()}, input {written(model.input_shape)}",
+            f"Model: {model.name or model.default_name()}, input {format_shape(model.input_shape)}",
             line,
             text(HEAD),
             line,
@@ -49,6 +49,6 @@ def _rows(model, indent):
     name_of = {layer: name for name, layer in model.children.items()}
     for layer, shape in zip(model.layers, model.shapes, strict=True):
         name = f"{indent}{name_of[layer]} ({type(layer).__name__})"
-        yield name, written(shape), f"{_numbers(layer):,}", layer.remembers
+        yield name, format_shape(shape), f"{_numbers(layer):,}", layer.remembers
         if hasattr(layer, "layers"):
             yield from _rows(layer, indent + "  ")

@@ -1,10 +1,10 @@
 """GAN: a generator learns from the gradient of a discriminator that learns against it."""
 
 from scratchnet.backend import RNG, as_rng, xp_of
-from scratchnet.errors import real, whole
 from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.saving import model_arrays
 from scratchnet.training import batches
+from scratchnet.validation import check_float, check_positive_int
 
 
 class GAN:
@@ -25,10 +25,10 @@ class GAN:
                         the last weights alone. Training does not see it. Yazici et al. (2019)
     """
 
-    def __init__(self, generator, discriminator, smoothing=0.0, averaging=0.0):
+    def __init__(self, generator, discriminator, smoothing=0.0, ema_decay=0.0):
         self.generator, self.discriminator = generator, discriminator
-        self.smoothing = real("GAN", "smoothing", smoothing, at_least=0, below=1)
-        self.averaging = real("GAN", "averaging", averaging, at_least=0, below=1)
+        self.smoothing = check_float("GAN", "smoothing", smoothing, at_least=0, below=1)
+        self.ema_decay = check_float("GAN", "averaging", ema_decay, at_least=0, below=1)
         self.loss = BinaryCrossEntropy(from_logits=True)
         self.averaged, self.t = None, 0  # a copy of G with mean weights; steps it has seen
 
@@ -62,11 +62,11 @@ class GAN:
         loss_d, grads, caches = self.discriminator_gradients(x, z_d)
         optimizer_d.step(d.parameters, d.flatten(grads))
         for cache in caches:
-            d.commit(cache)
+            d.update_running_stats(cache)
         loss_g, grads, cache = self.generator_gradients(z_g)
         optimizer_g.step(g.parameters, g.flatten(grads))
-        g.commit(cache)
-        if self.averaging:
+        g.update_running_stats(cache)
+        if self.ema_decay:
             self._average()
         return loss_d, loss_g
 
@@ -75,9 +75,9 @@ class GAN:
 
         The division by 1 - d^t makes the first ones a true mean, as in Adam.
         """
-        self.averaged = self.averaged or self.generator.mapped(lambda array: array.copy())
+        self.averaged = self.averaged or self.generator.map_arrays(lambda array: array.copy())
         self.t += 1
-        share = (1 - self.averaging) / (1 - self.averaging**self.t)
+        share = (1 - self.ema_decay) / (1 - self.ema_decay**self.t)
         now = model_arrays(self.generator)
         for name, mean in model_arrays(self.averaged).items():
             mean += share * (now[name] - mean)
@@ -87,7 +87,7 @@ class GAN:
 
         on_epoch(epoch, history) is called after each: to draw samples, to print.
         """
-        whole("fit", "epochs", epochs)
+        check_positive_int("fit", "epochs", epochs)
         history = {"discriminator": [], "generator": []}
         for epoch in range(epochs):
             rng = RNG(seed).fork(epoch)

@@ -3,12 +3,12 @@
 import math
 
 from scratchnet.backend import as_rng, xp_of
-from scratchnet.errors import whole
 from scratchnet.layers.sampling import Sampling
 from scratchnet.layers.sequential import Sequential
 from scratchnet.losses import BinaryCrossEntropy, GaussianNLL
 from scratchnet.numerics import kl_to_standard_normal, logsumexp, sigmoid, softplus
 from scratchnet.training import batches, fit
+from scratchnet.validation import check_positive_int
 
 
 class VAE:
@@ -69,7 +69,7 @@ class VAE:
 
     def interpolate(self, x_0, x_1, steps=10):
         """Pictures along the straight line from the mean code of x_0 (1, ...) to that of x_1."""
-        whole("interpolate", "steps", steps)
+        check_positive_int("interpolate", "steps", steps)
         z_0, z_1 = self.encode(x_0)[0], self.encode(x_1)[0]  # (1, Z)
         t = xp_of(z_0).linspace(0, 1, steps, dtype=z_0.dtype)[:, None]  # (steps, 1)
         return self.decode((1 - t) * z_0 + t * z_1)
@@ -95,7 +95,7 @@ class VAE:
         log 1/K sum_k w_k,  w_k = p(x | z_k) p(z_k) / q(z_k | x),  z_k ~ q(z | x): with K = 1 the
         ELBO. Burda, Grosse and Salakhutdinov (2016), equation 8.
         """
-        whole("log_likelihood", "samples", samples)
+        check_positive_int("log_likelihood", "samples", samples)
         rng, found = as_rng(seed), []
         for s in batches(len(x), batch_size):
             m, v = self.encode(x[s])

@@ -3,9 +3,9 @@
 Every function returns a matplotlib Figure; `save` writes it.
 """
 
-from scratchnet.plots.amounts import bars, confusion, histogram, named_bars, scatter, spreads
-from scratchnet.plots.lines import curves, panels, roc, timeline
-from scratchnet.plots.pictures import captioned, image_grid, image_rows, mosaic, signed_grid
+from scratchnet.plots.charts import bars, confusion, histogram, named_bars, run_means, scatter
+from scratchnet.plots.images import captioned, image_grid, image_rows, mosaic, signed_grid
+from scratchnet.plots.line_plots import curves, panels, roc, timeline
 from scratchnet.plots.style import save
 
 __all__ = [
@@ -23,6 +23,6 @@ __all__ = [
     "save",
     "scatter",
     "signed_grid",
-    "spreads",
+    "run_means",
     "timeline",
 ]

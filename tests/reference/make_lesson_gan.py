@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from scratchnet.data import load_images
-from scratchnet.models.quality import Judge
+from scratchnet.models.judge import Judge
 
 RUNS = {  # beta_1, learning rate, epochs on digits and on MNIST, decay of the mean on both
     "as stated": (0.9, 2e-4, (60, 5), (0, 0)),

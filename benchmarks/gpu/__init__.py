@@ -1,0 +1,1 @@
+"""Measurements on a GPU, run by ``python -m benchmarks.on_gpu``."""

@@ -1,0 +1,1 @@
+"""Models of several layers: greedy pretraining, DBM, DBN and the classifiers made of them."""

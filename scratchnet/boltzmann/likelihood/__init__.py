@@ -1,0 +1,1 @@
+"""Log-likelihoods: exact by enumeration, annealed importance sampling, pseudo-likelihood."""

@@ -1,0 +1,1 @@
+"""An RBM for ratings with missing entries, its data and a baseline."""

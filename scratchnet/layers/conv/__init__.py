@@ -1,0 +1,1 @@
+"""Convolution, pooling, unpooling and upsampling, and the window arithmetic they share."""

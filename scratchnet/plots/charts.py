@@ -1,0 +1,118 @@
+"""Bars, spreads and clouds: how many, how far apart, where."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from scratchnet.backend import to_numpy
+from scratchnet.plots.style import COLOURS, STYLES
+
+
+def confusion(counts, class_names, title):
+    """A confusion matrix (K, K): rows are true classes, columns predicted ones.
+
+    The colour of a cell is its share of the row, on a square-root scale, so that single mistakes
+    can be seen beside hundreds of hits.
+    """
+    counts = to_numpy(counts)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axis = plt.subplots(figsize=(6.4, 5.6), layout="constrained")
+    shown = axis.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
+    for i, j in np.ndindex(counts.shape):
+        if counts[i, j]:
+            colour = "white" if share[i, j] > 0.25 else "black"
+            axis.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=8)
+    ticks = range(len(class_names))
+    rotation = 0 if max(map(len, class_names)) < 3 else 45
+    axis.set_xticks(ticks, class_names, rotation=rotation)
+    axis.set_yticks(ticks, class_names)
+    axis.set(title=title, xlabel="predicted class", ylabel="true class")
+    bar = figure.colorbar(shown, ax=axis, label="share of the true class")
+    shares = (0.01, 0.1, 0.25, 0.5, 1)
+    bar.set_ticks(np.sqrt(shares), labels=[f"{s:.0%}" for s in shares])
+    return figure
+
+
+def bars(groups, title, xlabel, ylabel, first=1):
+    """{label: values}: one bar a value, at first, first + 1, ..., the groups side by side."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    width = 0.8 / len(groups)
+    for i, (label, values) in enumerate(groups.items()):
+        x = np.arange(first, first + len(values)) + (i - (len(groups) - 1) / 2) * width
+        axis.bar(x, to_numpy(values), width, color=COLOURS[i % len(COLOURS)], label=label)
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.margins(y=0.3)  # room for the legend
+    axis.grid(alpha=0.25, axis="y")
+    axis.legend()
+    return figure
+
+
+def named_bars(values, title, xlabel, levels=None):
+    """{name: value}: a bar each, the first on top, its value on it; levels as thin lines."""
+    size = (6.4, 0.42 * len(values) + 1.3)
+    figure, axis = plt.subplots(figsize=size, layout="constrained")
+    drawn = axis.barh(list(values), [float(v) for v in values.values()], color=COLOURS[0])
+    axis.bar_label(drawn, fmt="%.3f", label_type="center", color="white")
+    for i, (label, value) in enumerate((levels or {}).items()):
+        style = STYLES[1:][i % 3]
+        axis.axvline(value, color=COLOURS[1 + i], linestyle=style, label=f"{label} {value:.3f}")
+    axis.invert_yaxis()
+    axis.set(title=title, xlabel=xlabel)
+    axis.grid(alpha=0.25, axis="x")
+    if levels:
+        figure.legend(loc="outside lower center", ncols=len(levels))
+    return figure
+
+
+def run_means(groups, names, title, xlabel, ylabel):
+    """{label: values (K, n)}: at each of the K names the mean of n runs, its standard deviation as
+    a bar, and the runs themselves as dots, the groups side by side."""
+    figure, axis = plt.subplots(figsize=(6.4, 4), layout="constrained")
+    for i, (label, values) in enumerate(groups.items()):
+        values = np.asarray(values, dtype=float)
+        at = np.arange(len(names)) + 0.36 * (i - (len(groups) - 1) / 2)
+        colour, marker = COLOURS[i % len(COLOURS)], "os^D"[i % 4]
+        mean, spread = values.mean(axis=1), values.std(axis=1)
+        style = dict(fmt=marker, color=colour, capsize=5, markersize=8, label=label)
+        axis.errorbar(at, mean, spread, **style)
+        beside = np.repeat(at + 0.06, values.shape[1])
+        axis.scatter(beside, values.ravel(), 9, color=colour, alpha=0.6, linewidths=0)
+        for x, y in zip(at, mean, strict=True):
+            axis.annotate(f"{y:.1f}", (x - 0.05, y), ha="right", va="center", fontsize=9)
+    axis.set_xticks(range(len(names)), list(names))
+    axis.set_xlim(-0.5, len(names) - 0.5)
+    axis.set_ylim(bottom=0)
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.25, axis="y")
+    axis.legend()
+    return figure
+
+
+def histogram(groups, title, xlabel, bins=40):
+    """{label: values}: how the values are spread, each group as the share of its own."""
+    figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    groups = {label: to_numpy(values).ravel() for label, values in groups.items()}
+    edges = np.histogram_bin_edges(np.concatenate(list(groups.values())), bins)
+    for i, (label, values) in enumerate(groups.items()):
+        weights = np.full(len(values), 1 / len(values))
+        style = dict(color=COLOURS[i % len(COLOURS)], linestyle=STYLES[i % len(STYLES)])
+        axis.hist(values, edges, weights=weights, histtype="step", label=label, **style)
+    axis.set(title=title, xlabel=xlabel, ylabel="share")
+    axis.grid(alpha=0.25)
+    axis.legend()
+    return figure
+
+
+def scatter(groups, title, xlabel, ylabel):
+    """{label: points (N, 2)}: a cloud of points each; a label of one character is its marker."""
+    figure, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+    for i, (label, points) in enumerate(groups.items()):
+        points, marker = to_numpy(points), "o^sD"[i % 4]
+        marker, size = (f"${label}$", 36) if len(label) == 1 else (marker, 18)
+        style = dict(s=size, alpha=0.75, marker=marker, linewidths=0)
+        axis.scatter(*points.T, color=COLOURS[i % len(COLOURS)], label=label, **style)
+    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.25)
+    if any(len(label) > 1 for label in groups):
+        axis.legend()
+    return figure

@@ -1,0 +1,85 @@
+"""The budget of a training step on a GPU: no waiting, and a counted number of launches."""
+
+import fake_cupy
+import numpy as np
+import pytest
+from device_models import classifier, everything, numbers
+
+from scratchnet.backend import to_device, use_device
+from scratchnet.layers import (
+    GRU,
+    LSTM,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    MaxPooling2D,
+    ReLU,
+    RepeatVector,
+    Sequential,
+    Sigmoid,
+    SimpleRNN,
+    TimeDistributed,
+    UnpoolingBlock,
+    UpSampling2D,
+)
+from scratchnet.losses import BinaryCrossEntropy, MeanSquaredError
+from scratchnet.optimizers import Adam
+from scratchnet.training import train_step
+
+
+def autoencoder():
+    """Lesson 01's model, narrower."""
+    return Sequential([Dense(4), ReLU(), Dense(9), Sigmoid()]), BinaryCrossEntropy(), None
+
+
+def convolutional():
+    """Lesson 09's model, narrower, its middle as one block of lesson 11."""
+    down = [Conv2D(3, 3, padding="same"), ReLU(), MaxPooling2D()]
+    middle = [UnpoolingBlock(Conv2D(3, 3, padding="same")), ReLU()]
+    up = [UpSampling2D(), Conv2D(1, 3, padding="same"), Sigmoid()]
+    return Sequential(down + middle + up), BinaryCrossEntropy(), None
+
+
+def strided():
+    """Lesson 12's model, narrower."""
+    down = [Conv2D(5, 4, 2, 1), ReLU()]
+    return Sequential([*down, Conv2DTranspose(1, 4, 2, 1)]), MeanSquaredError(), None
+
+
+def recurrent():
+    """Lesson 17's model, narrower."""
+    code, back = [LSTM(4), RepeatVector(6)], [LSTM(4, return_sequences=True)]
+    return Sequential([*code, *back, TimeDistributed(Dense(1))]), MeanSquaredError(), None
+
+
+def siblings():
+    """The two smaller recurrent layers."""
+    layers = [GRU(4, return_sequences=True), SimpleRNN(1, return_sequences=True)]
+    return Sequential(layers), MeanSquaredError(), None
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "launches"),
+    [
+        (autoencoder, (9,), 49),
+        (classifier, (9,), 51),
+        (everything, (9,), 81),
+        (convolutional, (8, 8, 1), 199),
+        (strided, (8, 8, 1), 63),
+        (recurrent, (6, 1), 542),
+        (siblings, (6, 1), 314),
+    ],
+)
+def test_a_training_step_never_waits_and_stays_within_its_launches(make, shape, launches):
+    """The numbers are counted ones; more of them would make a small model slower on a GPU."""
+    with fake_cupy.installed(), use_device("gpu"):
+        model, loss, target = make()
+        model.build(shape, 0)
+        x = to_device(np.abs(numbers((5, *shape))) % 1)
+        target, optimizer = x if target is None else to_device(target), Adam()
+        train_step(model, loss, optimizer, x, target)  # the first makes the running vectors
+        fake_cupy.reset()
+        with fake_cupy.no_sync():
+            train_step(model, loss, optimizer, x, target)
+        assert fake_cupy.STATS.syncs == 0 and fake_cupy.STATS.uploads <= 2
+        assert fake_cupy.STATS.launches <= launches, fake_cupy.STATS.launches
