@@ -45,7 +45,7 @@ cfg = knobs(
     codes=100, units=256, epochs=5, batch_size=64, learning_rate=2e-4, beta_1=0.9, repaired=0.5,
     recipe_epochs=10, recipe_rate=5e-4, ema_decay=0.999, initializer="inverse_sqrt_uniform",
     samples=10000, judge_epochs=5, seed=0,
-    datasets={"digits": {"epochs": 60, "recipe_epochs": 60, "averaging": 0.99, "judge_epochs": 20},
+    datasets={"digits": {"epochs": 60, "recipe_epochs": 60, "ema_decay": 0.99, "judge_epochs": 20},
               "mnist": {}},
     breaks={"sigmoid": "D ends in a sigmoid, and the loss takes its answer for a logit",
             "scale": "pictures stay in [0, 1], while G paints from -1 to 1"},

@@ -28,7 +28,7 @@ class GAN:
     def __init__(self, generator, discriminator, smoothing=0.0, ema_decay=0.0):
         self.generator, self.discriminator = generator, discriminator
         self.smoothing = check_float("GAN", "smoothing", smoothing, at_least=0, below=1)
-        self.ema_decay = check_float("GAN", "averaging", ema_decay, at_least=0, below=1)
+        self.ema_decay = check_float("GAN", "ema_decay", ema_decay, at_least=0, below=1)
         self.loss = BinaryCrossEntropy(from_logits=True)
         self.averaged, self.t = None, 0  # a copy of G with mean weights; steps it has seen
 
