@@ -1,4 +1,4 @@
-"""The workshop of the lessons: knobs, figures, tables and reports."""
+"""Settings, figures, tables and reports of the lessons."""
 
 import json
 import sys
@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from scratchnet import plots
-from scratchnet.lesson import knobs, log, report, settings, show, table
+from scratchnet.boltzmann import CD, exact
+from scratchnet.layers import Dense, ReLU, Sequential
+from scratchnet.lesson import knobs, layer_table, log, references, report, settings, show, table
+from scratchnet.losses import MeanSquaredError
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +122,11 @@ def test_a_table_is_aligned():
     ]
 
 
-EXPECTED = {"digits": [("loss", 0.5, 0.1, "somebody, seed 0")], "mnist": []}
+@pytest.fixture
+def reference(monkeypatch):
+    """One reference row for the trial lesson."""
+    rows = [("loss", 0.5, 0.1, "PyTorch, seed 0")]
+    monkeypatch.setattr("scratchnet.lesson.references", lambda lesson, dataset: rows)
 
 
 @pytest.mark.parametrize(
@@ -133,27 +140,66 @@ EXPECTED = {"digits": [("loss", 0.5, 0.1, "somebody, seed 0")], "mnist": []}
         (("--break", "fuse"), 0.5, "other settings"),
     ],
 )
-def test_the_verdict_of_a_report(command_line, tmp_path, flags, loss, verdict):
+def test_the_verdict_of_a_report(command_line, reference, tmp_path, flags, loss, verdict):
     command_line(*flags)
     cfg = some_knobs()
-    (row,) = report(cfg, {"loss": loss}, EXPECTED)
+    (row,) = report(cfg, {"loss": np.float32(loss)})
     assert row[4] == verdict
     written = json.loads((tmp_path / "00_trial" / "report.json").read_text())
     assert written["expected"][0]["verdict"] == verdict
     assert written["settings"] == settings(cfg)
 
 
-def test_check_makes_an_off_number_fail_and_a_close_one_pass(command_line):
+def test_check_makes_an_off_number_fail_and_a_close_one_pass(command_line, reference):
     command_line("--check")
-    report(some_knobs(), {"loss": 0.5}, EXPECTED)
+    report(some_knobs(), {"loss": 0.5})
     with pytest.raises(SystemExit) as stopped:
-        report(some_knobs(), {"loss": 0.7}, EXPECTED)
+        report(some_knobs(), {"loss": 0.7})
     assert stopped.value.code == 1
 
 
-def test_a_data_set_without_references_is_named(command_line):
-    with pytest.raises(ValueError, match="unknown data set in the table of references 'digits'"):
-        report(some_knobs(), {}, {"mnist": []})
+def test_a_reference_without_a_metric_is_listed(command_line, reference):
+    (row,) = report(some_knobs(), {"accuracy": 1.0})
+    assert row[:2] == ("loss", "-") and row[4] == "not computed"
+
+
+@pytest.mark.parametrize(
+    "lesson, dataset, sentence",
+    [
+        ("00_trial", None, "unknown lesson in references.json '00_trial'"),
+        ("01_dense_autoencoder", "letters", "unknown data set of 01_dense_autoencoder in"),
+    ],
+)
+def test_a_lesson_or_data_set_without_references_is_named(lesson, dataset, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        references(lesson, dataset)
+
+
+@pytest.mark.parametrize("where", ["quick", "datasets"])
+def test_a_value_for_an_unknown_knob_is_refused(command_line, where):
+    values = {"unit": 3}
+    with pytest.raises(
+        ValueError, match="unknown knob 'unit': choose one of units .did you mean 'units'"
+    ):
+        knobs("00_trial", units=1, **{where: values if where == "quick" else {"digits": values}})
+
+
+def test_the_table_of_layers_names_each_part_once_with_its_file_and_its_check():
+    class Own(ReLU):
+        """A layer of the lesson."""
+
+    Own.__module__ = "__main__"
+    model = Sequential([Dense(3), Own(), Sequential([Dense(2)])])
+    lines = layer_table(model, MeanSquaredError(), CD, exact.log_partition).splitlines()[2:]
+    assert [line.split()[:2] for line in lines] == [
+        ["Dense", "scratchnet/layers/dense.py"],
+        ["Own", "this"],
+        ["MeanSquaredError", "scratchnet/losses.py"],
+        ["CD", "scratchnet/boltzmann/learning/trainers.py"],
+        ["log_partition", "scratchnet/boltzmann/likelihood/exact.py"],
+    ]
+    assert lines[0].endswith("  scratchnet gradcheck Dense")
+    assert lines[3].endswith("  tests/boltzmann/learning/test_trainers.py")
 
 
 # --------------------------------------------------------------------------------------- figures

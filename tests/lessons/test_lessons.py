@@ -1,37 +1,43 @@
-"""The lessons: each has the promised shape, and each runs, quickly and without network.
+"""The lessons: each has the required form, runs in quick mode without network, and learns.
 
-A Boltzmann lesson's table of layers names the parts of its machine, each with the test file of it.
+A lesson is trained once on the CPU and once on the stand-in for CuPy, which must give the same
+numbers, and once for each of its faults (``--break``).
 """
 
+import ast
 import contextvars
-import importlib
+import io
 import json
 import re
 import runpy
 import sys
+import tokenize
 from pathlib import Path
 
 import fake_cupy
 import pytest
 
-from scratchnet.gradcheck_cases import LAYERS, LOSSES
+from scratchnet.lesson import references
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(ROOT.glob("lessons/*.py"))
 HEADINGS = [
     "Knobs",
     "Data, and the first picture",
+    "Idea",
     "The maths",
-    "The layers used",
     "Build",
     "Check before you train",
+    "Break it on purpose",
     "Run",
     "Look",
     "Expected against reference",
-    "What to try",
     "Pitfalls",
+    "What to try",
     "Exercise",
+    "The layers used",
 ]
+CODE_LINES, WIDTH = 100, 88
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
@@ -39,11 +45,38 @@ def text_of(path):
     return path.read_text(encoding="ascii")
 
 
+def section(path, heading):
+    """The text of a section, code included."""
+    return text_of(path).split(f"# {heading}\n# ---")[1].split("\n# %%\n# ")[0]
+
+
+def code_lines(source):
+    """Number of lines of code, without comments, docstrings, imports and the call of knobs."""
+    left_out = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)):
+            if ast.get_docstring(node):
+                node = node.body[0]
+            else:
+                continue
+        elif isinstance(node, ast.Call):
+            if ast.unparse(node.func) != "knobs":
+                continue
+        elif not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        left_out |= set(range(node.lineno, node.end_lineno + 1))
+    no_code = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in (*no_code, tokenize.ENDMARKER):
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    return len(lines - left_out)
+
+
 def run(path, out, monkeypatch, *flags):
-    """The lesson's variables after a run into the folder out."""
-    monkeypatch.setattr(sys, "argv", [str(path), "--out", str(out), *flags])
-    monkeypatch.setenv("MPLBACKEND", "Agg")
-    # in a context of its own: a lesson chooses its device for the rest of its process
+    """The variables of a lesson after a run in quick mode into the folder out."""
+    monkeypatch.setattr(sys, "argv", [str(path), "--out", str(out), "--quick", *flags])
+    # in a context of its own: a lesson sets the device of the rest of its process
     context = contextvars.copy_context()
     variables = context.run(runpy.run_path, str(path), run_name="__main__")
     import matplotlib.pyplot as plt
@@ -52,25 +85,36 @@ def run(path, out, monkeypatch, *flags):
     return variables
 
 
+def report_of(path, out):
+    return json.loads((out / path.stem / "report.json").read_text(encoding="ascii"))
+
+
 @each_lesson
-def test_runs_in_quick_mode_and_learns(path, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("SCRATCHNET_QUICK", "1")
-    variables = run(path, tmp_path, monkeypatch)
+def test_learns_and_gives_the_same_numbers_on_the_stand_in(path, tmp_path, monkeypatch, capsys):
+    variables = run(path, tmp_path / "cpu", monkeypatch, "--parity")
     printed = capsys.readouterr().out
     assert printed.isascii()
     assert "all gradients agree" in printed
     first = next(iter(variables["history"].values()))
     assert first[-1] < first[0]
 
-    report = json.loads((tmp_path / path.stem / "report.json").read_text(encoding="ascii"))
+    report = report_of(path, tmp_path / "cpu")
     assert report["lesson"] == path.stem and report["settings"]["quick"] is True
     assert report["settings"]["seed"] == 0 and report["seconds"] > 0
     assert all(isinstance(number, (int, float)) for number in report["metrics"].values())
     for name, alt in report["figures"].items():
-        figure = tmp_path / path.stem / name
+        figure = tmp_path / "cpu" / path.stem / name
         assert figure.read_bytes().startswith(b"\x89PNG") and str(figure) in printed
         assert len(alt.split()) >= 4
-    assert len(report["figures"]) >= 3
+    assert len(report["figures"]) >= 2
+    for defined, check in re.findall(r"(scratchnet/\S+\.py)  +(tests/\S+\.py)?", printed):
+        assert (ROOT / defined).exists() and (ROOT / check).exists(), (defined, check)
+
+    with fake_cupy.installed():
+        run(path, tmp_path / "gpu", monkeypatch, "--parity", "--device", "gpu")
+        assert fake_cupy.STATS.launches > 1000, "nothing ran on the device"
+    on_device = report_of(path, tmp_path / "gpu")["metrics"]
+    assert on_device == pytest.approx(report["metrics"], rel=1e-4)  # float32, a few epochs
 
 
 @each_lesson
@@ -80,7 +124,7 @@ def test_the_first_picture_comes_before_the_model(path):
 
 
 @each_lesson
-def test_has_its_parts_in_order(path):
+def test_has_its_sections_in_order(path):
     text = text_of(path)
     title = text.split("\n")[1]
     assert re.fullmatch(rf"{path.name[:2]} - .+", title)
@@ -92,63 +136,55 @@ def test_has_its_parts_in_order(path):
 
 
 @each_lesson
-def test_is_no_longer_than_a_few_pages_and_ascii(path):
+def test_is_short_in_code_and_fits_a_page_in_width(path):
     text = text_of(path)
-    assert text.count("\n") <= 270
-    assert max(map(len, text.split("\n"))) <= 100
+    assert code_lines(text) <= CODE_LINES
+    assert max(map(len, text.split("\n"))) <= WIDTH
     assert "__file__" not in text
+    assert re.findall(r"# fmt: *\w+", text) in ([], ["# fmt: skip"])  # of the knobs
 
 
 @each_lesson
-def test_every_layer_it_lists_is_where_it_says_and_has_its_check(path):
-    block = text_of(path).split("# The layers used\n")[1].split("# %%")[0]
-    rows = re.findall(r"^#    (\w+) +(scratchnet/\S+) +((?:scratchnet|tests/).+)$", block, re.M)
-    assert rows
-    for name, file, checked in rows:
-        where = file.removesuffix(".py").replace("/", ".")
-        assert getattr(importlib.import_module(where), name).__module__ == where
-        if name in LAYERS | LOSSES:
-            assert checked == f"scratchnet gradcheck {name}"
-        else:  # a part of a Boltzmann machine, which has no backward to check
-            assert re.search(rf"\b{name}\b", (ROOT / checked).read_text(encoding="ascii"))
+def test_the_idea_is_told_in_words(path):
+    assert len(section(path, "Idea").split()) >= 80
 
 
 @each_lesson
-def test_every_command_it_suggests_is_understood(path, tmp_path, monkeypatch):
+def test_a_fault_is_inserted_in_a_cell_of_its_own(path):
     text = text_of(path)
-    suggested = text.split("# What to try\n")[1] if "What to try" in text else ""
-    flags = set(re.findall(r"(--[a-z][a-z0-9-]*)", suggested))
+    inside = section(path, "Break it on purpose").count("cfg.broken")
+    assert inside and text.count("cfg.broken") == inside
+
+
+def test_the_code_lines_of_a_lesson_are_counted():
+    source = '"""Title.\n"""\n\nimport a\n\ncfg = knobs(\n    b=1\n)\n# text\nx = [\n    1,\n]\n'
+    assert code_lines(source) == 3
+
+
+@each_lesson
+def test_every_flag_it_suggests_is_understood(path, monkeypatch, capsys):
+    flags = set(re.findall(r"(--[a-z][a-z0-9-]*)", section(path, "What to try")))
     assert flags
     monkeypatch.setattr(sys, "argv", [str(path), "--help"])
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(path), run_name="__main__")
     assert stopped.value.code == 0
+    known = capsys.readouterr().out
+    assert not {flag for flag in flags if not re.search(rf"{flag}\b", known)}
+    datasets = re.search(r"--dataset \{(.*?)\}", known)
+    for name in datasets.group(1).split(",") if datasets else [None]:
+        references(path.stem, name)  # raises where references.json lacks the lesson or data set
 
 
-PITFALLS = [
+FAULTS = [
     (path, name)
     for path in LESSONS
     for name in re.findall(r"--break (\w+)", text_of(path).partition("# Pitfalls\n")[2])
 ]
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # to be warned is what some of them are about
-@pytest.mark.parametrize("path, name", PITFALLS, ids=lambda v: getattr(v, "stem", v))
+@pytest.mark.filterwarnings("ignore::UserWarning")  # some of the faults cause a warning
+@pytest.mark.parametrize("path, name", FAULTS, ids=lambda v: getattr(v, "stem", v))
 def test_every_pitfall_can_be_reproduced(path, name, tmp_path, monkeypatch, capsys):
-    run(path, tmp_path, monkeypatch, "--quick", "--break", name)
+    run(path, tmp_path, monkeypatch, "--break", name)
     assert "broken on purpose" in capsys.readouterr().out
-
-
-def metrics_of(path, out, monkeypatch, *flags):
-    run(path, out, monkeypatch, "--quick", *flags)
-    return json.loads((out / path.stem / "report.json").read_text(encoding="ascii"))["metrics"]
-
-
-@each_lesson
-def test_gives_the_same_numbers_twice_and_on_the_stand_in_for_a_gpu(path, tmp_path, monkeypatch):
-    numbers = metrics_of(path, tmp_path / "a", monkeypatch, "--parity")
-    assert metrics_of(path, tmp_path / "b", monkeypatch, "--parity") == numbers
-    with fake_cupy.installed():
-        on_device = metrics_of(path, tmp_path / "c", monkeypatch, "--parity", "--device", "gpu")
-        assert fake_cupy.STATS.launches > 1000, "nothing ran on the device"
-    assert on_device == pytest.approx(numbers, rel=1e-4)  # float32, a few epochs

@@ -1,5 +1,5 @@
 r"""
-24 - Deep Boltzmann machine by hand
+29 - Deep Boltzmann machine by hand
 ===================================
 
 One learning step of a deep Boltzmann machine with nine units, every number printed, done twice: as
@@ -29,12 +29,12 @@ from scratchnet.boltzmann import Bernoulli, EnergyModel, check_gradient, exact
 from scratchnet.boltzmann.learning.trainers import first_particles
 from scratchnet.boltzmann.machine.gibbs import gibbs
 from scratchnet.boltzmann.machine.mean_field import mean_field
-from scratchnet.lesson import knobs, report, show, table
+from scratchnet.lesson import knobs, layer_table, report, show, table
 from scratchnet.numerics import sigmoid as s
 from scratchnet.plots import captioned, curves, scatter
 
 cfg = knobs(
-    "24_deep_boltzmann_machine_by_hand",
+    "29_deep_boltzmann_machine_by_hand",
     scale=0.1, learning_rate=0.01, pictures=3, updates=2000, long_rate=0.2, chains=100, sweeps=10,
     judged_scale=1.0, draws=20000, seed=0,
     breaks={"no_top_down": "the particles' middle layer listens to the layer below alone",
@@ -79,16 +79,6 @@ show(cfg, figure, "pictures", "the sixteen pictures of four pixels, and which ar
 # 1. Up, h1 does not know h2; down, it does not know v. That is a stack of two separate machines.
 # 2. The visible bias never moves, and no bias acts on the way down.
 # 3. h2 is drawn with probability p2, so h2 - p2 is 0 on average: b2 learns nothing but noise.
-
-# %%
-# The layers used
-# ---------------
-# .. code-block:: text
-#
-#    part                 file                                 checked by
-#    EnergyModel      scratchnet/boltzmann/machine/energy_model.py tests/boltzmann/deep/test_dbm.py
-#    mean_field       scratchnet/boltzmann/machine/mean_field.py tests/boltzmann/deep/test_dbm.py
-#    gradient         scratchnet/boltzmann/likelihood/exact.py tests/boltzmann/likelihood/test_exact.py
 
 # %%
 # Build
@@ -237,13 +227,8 @@ show(cfg, figure, "learning", "two curves fall to the best possible; the worked 
 
 metrics = {f"-log p, {name}": surprise[-1] for name, surprise in history.items()}
 metrics |= {f"cosine, {name}": cosine for name, cosine in agreement.items()}
-expected = [
-    ("-log p, exact gradient", float(np.log(3)), 0.15, "log 3, the best possible"),
-    ("-log p, model's own step", 1.203, 0.03, "the exact gradient"),
-    ("cosine, model's own step", 1.0, 0.005, "the exact gradient"),
-]
 print(table(("metric", "value"), metrics.items()))
-report(cfg, metrics, {None: expected})
+report(cfg, metrics)
 
 # %%
 # What to try
@@ -268,3 +253,10 @@ report(cfg, metrics, {None: expected})
 # --------
 # Repair ``published`` one fault at a time and ask the judge. Which repair brings it closest to the
 # line? Is it enough to give ``q1`` its second input and to leave ``p1`` as it is?
+
+# %%
+# The layers used
+# ---------------
+# Where each part is defined, and the check that proves it.
+
+print(layer_table(EnergyModel, mean_field, gradient))
