@@ -1,4 +1,4 @@
-"""Boltzmann machines: units, one chain engine, an exact oracle, and what learns from them."""
+"""Boltzmann machines: RBM, DBN and DBM, their training, sampling and likelihoods."""
 
 from scratchnet.boltzmann.deep.classifiers import DBMClassifier, DBNClassifier
 from scratchnet.boltzmann.deep.dbm import DBM

@@ -1,25 +1,23 @@
-"""The deep Boltzmann machine: every connection works in both directions, awake and dreaming.
+"""Deep Boltzmann machine: an undirected model of several hidden layers.
 
     E(v, h_1, ..., h_L) = -sum_i b_i h_i - sum_{i >= 1} h_{i-1} W_i h_i          h_0 = v
-    p(h_i = 1 | others) = s(h_{i-1} W_i + h_{i+1} W_{i+1}^T + b_i)               from BOTH sides
+    p(h_i = 1 | others) = s(h_{i-1} W_i + h_{i+1} W_{i+1}^T + b_i)      input from both neighbours
 
-Two averages make the gradient, as in an RBM, and now neither is easy:
+The gradient is a difference of two averages, as in an RBM, and here neither is exact:
 
     dW_i = < mu_{i-1}^T mu_i >_data - < h_{i-1}^T h_i >_particles                mu_0 = v
 
-the first by mean field (`mean_field`), the second by chains that go on from update to update (PCD).
-Salakhutdinov and Hinton (2009), Deep Boltzmann machines.
+The first is estimated by mean field (see `mean_field`), the second by persistent chains (see
+`PCD`). Salakhutdinov and Hinton (2009), Deep Boltzmann machines.
 """
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from scratchnet.backend import to_device, to_numpy, xp_of
+from scratchnet.backend import Array, to_device, to_numpy, xp_of
 from scratchnet.boltzmann.deep.pretraining import compose_dbm, layer_sizes, stacked_rbms
-from scratchnet.boltzmann.estimators.base import (
-    BoltzmannEstimator,
-    to_host_like,
-    warn_unless_probabilities,
-)
+from scratchnet.boltzmann.estimators.base import BoltzmannEstimator
+from scratchnet.boltzmann.estimators.rows import Rows, to_host_like, warn_unless_probabilities
 from scratchnet.boltzmann.likelihood import exact
 from scratchnet.boltzmann.likelihood.pseudo_likelihood import log_odds
 from scratchnet.boltzmann.machine.energy_model import EnergyModel
@@ -32,23 +30,37 @@ __all__ = ["DBM"]
 
 
 class DBM(BoltzmannEstimator):
-    """A deep Boltzmann machine of 0-1 units, as a scikit-learn transformer.
+    """Deep Boltzmann machine of 0-1 units, as a scikit-learn transformer.
 
     Parameters
         n_components       hidden units of each layer, from the bottom to the top
-        pretrain           epochs of greedy pretraining for each layer (`greedy`); 0: none, and the
-                           upper layers may then stay idle
-        pretrain_rate      its learning rate, falling to 0
-        mean_field_steps   sweeps for the data's side, in learning and in `transform`
-        n_iter, n_chains   epochs, and particles, of the joint training that follows
+        pretrain           epochs of greedy pretraining for each layer (see `pretraining`); 0: none,
+                           and the upper layers may then remain unused
+        pretrain_rate      learning rate of the pretraining, which falls to 0
+        mean_field_steps   mean-field sweeps for E[h | v], in training and in `transform`
+        n_iter, n_chains   epochs and particles of the joint training, after the pretraining
         the others         as in `BernoulliRBM`
 
-    Fitted: energy_model_ (the model on its device), rbms_ (what pretraining made), history_, n_iter_ ...
-    transform gives the means of the top layer, `hidden` those of all. Missing entries (NaN) are an
-    error, except where `sample` is free to fill them.
+    Fitted attributes
+        energy_model_    the model on its device, an `EnergyModel`
+        weights_         [W_1, ..., W_L], each (n_{i-1}, n_i), on the host
+        rbms_            the pretrained RBMs, a list of `BernoulliRBM`; empty without pretraining
+        history_         {"reconstruction", "mean_activity", "update_ratio"}: a number an epoch of
+                         the joint training
+        n_features_in_, and others of `BoltzmannEstimator`
+
+    `transform` returns the means of the top layer, `hidden` those of all hidden layers. Missing
+    entries (NaN) raise ValueError; `sample` with clamp fills them in.
+
+    >>> X = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]] * 10)
+    >>> dbm = DBM((3, 2), n_iter=3, random_state=0).fit(X)
+    >>> [mu.shape for mu in dbm.hidden(X)], [W.shape for W in dbm.weights_]
+    ([(20, 3), (20, 2)], [(4, 3), (3, 2)])
+    >>> bool((dbm.log_likelihood_bound(X) <= dbm.log_likelihood(X)).all())
+    True
     """
 
-    finite = True
+    ensure_all_finite = True
 
     def __init__(
         self,
@@ -93,66 +105,75 @@ class DBM(BoltzmannEstimator):
         self.sparsity_cost = sparsity_cost
         self.on_epoch = on_epoch
 
-    def check_values(self, v):
-        """A warning for numbers outside [0, 1]."""
-        warn_unless_probabilities(v)
+    def check_values(self, rows: Rows) -> None:
+        """Warn of values outside [0, 1]."""
+        warn_unless_probabilities(rows)
 
-    def initial_model(self, v, missing):
-        """The pretrained machine, or one of small random weights."""
+    def initial_model(self, rows: Rows) -> EnergyModel:
+        """Create the model before joint training: pretrained, or with small random weights."""
         sizes = layer_sizes("DBM", self.n_components)
         check_positive_int("DBM", "mean_field_steps", self.mean_field_steps)
         check_float("DBM", "pretrain", self.pretrain, at_least=0)
-        self.base_biases_, self.rbms_ = log_odds(v), []
+        self.base_biases_, self.rbms_ = log_odds(rows.sums(), rows.counts()), []
         if self.pretrain:
-            options = dict(
+            X = rows.values if rows.sparse else to_numpy(rows.values)
+            self.rbms_ = stacked_rbms(
+                X,
+                sizes,
+                doubled=True,
                 learning_rate=self.pretrain_rate,
                 batch_size=self.batch_size,
                 n_iter=self.pretrain,
                 trainer="cd",
                 random_state=int(self.rng_.host.integers(2**31 - 1)),
             )
-            self.rbms_ = stacked_rbms(to_numpy(v), sizes, doubled=True, **options)
             return compose_dbm(self.rbms_)
-        weights, biases = [], [self.base_biases_.copy()]
-        for n, size in zip((v.shape[1], *sizes[:-1]), sizes, strict=True):
-            weights.append(to_device(0.01 * self.rng_.host.standard_normal((n, size)), v.dtype))
-            biases.append(xp_of(v).zeros(size, dtype=v.dtype))
+        weights, biases, dtype = [], [self.base_biases_.copy()], rows.dtype
+        for n, size in zip((rows.shape[1], *sizes[:-1]), sizes, strict=True):
+            weights.append(to_device(0.01 * self.rng_.host.standard_normal((n, size)), dtype))
+            biases.append(xp_of(biases[0]).zeros(size, dtype=dtype))
         return EnergyModel([Bernoulli() for _ in biases], weights, biases)
 
-    def infer(self, v):
-        """[v, mu_1, ..., mu_L] by mean field, on the device."""
+    def infer(self, v: Array) -> list[Array]:
+        """Means [v, mu_1, ..., mu_L] by mean field; v (N, D) is on the device of the model."""
         return mean_field(self.energy_model_, v, self.mean_field_steps)
 
-    def hidden(self, X):
-        """The means of every hidden layer, [(n, n_1), ..., (n, n_L)]."""
+    def hidden(self, X: Array) -> list[np.ndarray]:
+        """Means of every hidden layer by mean field, [(n, n_1), ..., (n, n_L)]."""
         v, _ = self._rows(X)
         return [to_host_like(mu, X) for mu in self.infer(v)[1:]]
 
-    def inverse_transform(self, H):
-        """The means of v where the top layer is held at H (n, n_L), by mean field."""
+    def inverse_transform(self, H: Array) -> np.ndarray:
+        """Means of v (n, n_features) by mean field, with the top layer clamped at H (n, n_L)."""
         biases, L = self.energy_model_.biases, self.energy_model_.depth
         top = xp_of(biases[0]).asarray(H, dtype=biases[0].dtype)
         layers = [sigmoid(0 * top[:, :1] + b) for b in biases[:-1]] + [top]
-        for _ in range(self.mean_field_steps + L):  # the news needs L sweeps to arrive below
-            layers = sweep(self.energy_model_, layers, held=L)
+        for _ in range(self.mean_field_steps + L):  # H needs up to L sweeps to have an effect on v
+            layers = sweep(self.energy_model_, layers, clamped=L)
         return to_numpy(layers[0])
 
-    def log_likelihood_bound(self, X, log_Z=None):
-        """A lower bound on log p(v) of each row in nats, (n,): with log_Z given, or else exact."""
+    def log_likelihood_bound(self, X: Array, log_Z: float | None = None) -> np.ndarray:
+        """Variational lower bound on log p(v) of each row in nats, (n,).
+
+        log_Z  the value to use; None: by enumeration
+        """
         v, _ = self._rows(X)
         log_Z = exact.log_partition(self.energy_model_) if log_Z is None else log_Z
         return to_numpy(lower_bound(self.energy_model_, self.infer(v))) - log_Z
 
-    def base_model(self):
-        """For AIS: hidden units, too, begin about as active as the average picture makes them.
+    def ais_base_biases(self) -> list[Array]:
+        """Biases of each layer of the model without weights in which AIS starts.
 
-        From even odds most runs end in poor places: 784-500-1000 takes five times the temperatures.
+        The visible ones are the log-odds of the data; the hidden ones are the log-odds of the
+        mean-field means of the average row. From zeros the variance of the weights is larger: a
+        784-500-1000 model needs five times as many temperatures.
         """
         average = sigmoid(self.base_biases_)[None]  # (1, n_0)
-        return [self.base_biases_, *map(log_odds, self.infer(average)[1:])]
+        means = self.infer(average)[1:]  # (1, n_i)
+        return [self.base_biases_, *(log_odds(mu[0], 1.0) for mu in means)]
 
     @property
-    def weights_(self):
-        """[W_1, ..., W_L], each (n_{i-1}, n_i), on the host."""
+    def weights_(self) -> list[np.ndarray]:
+        """Weights [W_1, ..., W_L], each (n_{i-1}, n_i), on the host."""
         check_is_fitted(self)
         return [to_numpy(W).copy() for W in self.energy_model_.weights]

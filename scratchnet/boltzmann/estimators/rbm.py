@@ -2,12 +2,11 @@
 
 import warnings
 
-from scratchnet.backend import to_numpy, xp_of
-from scratchnet.boltzmann.estimators.base import (
-    BoltzmannEstimator,
-    to_host_like,
-    warn_unless_probabilities,
-)
+import numpy as np
+
+from scratchnet.backend import Array, to_numpy
+from scratchnet.boltzmann.estimators.base import BoltzmannEstimator
+from scratchnet.boltzmann.estimators.rows import Rows, to_host_like, warn_unless_probabilities
 from scratchnet.boltzmann.likelihood.pseudo_likelihood import log_odds, pseudo_likelihood
 from scratchnet.boltzmann.machine.units import Bernoulli, Gaussian
 
@@ -15,9 +14,9 @@ __all__ = ["BernoulliRBM", "GaussianRBM"]
 
 
 class BernoulliRBM(BoltzmannEstimator):
-    """An RBM of 0-1 units: takes the place of sklearn.neural_network.BernoulliRBM.
+    """RBM of 0-1 units, a replacement for sklearn.neural_network.BernoulliRBM.
 
-        E(v, h) = -a v - b h - v W h        p(h = 1 | v) = s(v W + b)      p(v = 1 | h) = s(W h + a)
+        E(v, h) = -a v - b h - v W h      p(h = 1 | v) = s(v W + b)      p(v = 1 | h) = s(h W^T + a)
 
     Parameters
         n_components    hidden units
@@ -29,18 +28,35 @@ class BernoulliRBM(BoltzmannEstimator):
         trainer         "pcd" persistent chains, "cd" contrastive divergence, "fpcd" fast PCD, "pt"
                         parallel tempering, "exact" enumeration; or an object of `trainers`
         k               Gibbs sweeps an update
-        n_chains        persistent chains, whatever the batch
-        schedule        "late": constant, in the last third of fit down to 0, so that the chains'
-                        noise dies out; "linear" down to 0 from the start; "constant"; or
-                        rate = f(update) in the place of learning_rate (see scratchnet.schedules)
-        momentum, weight_decay, center, sparsity, sparsity_cost   see `Ascent`
-        on_epoch        f(estimator, epoch), called after each
+        n_chains        number of persistent chains, whatever the batch size
+        schedule        "late": the rate is constant, then falls to 0 over the last third of the
+                        fit, which averages out the noise of the chains; "linear": it falls to 0
+                        from the start; "constant"; or a function rate = f(update) that replaces
+                        learning_rate (see scratchnet.schedules)
+        momentum, weight_decay, center, sparsity, sparsity_cost   see `LikelihoodOptimizer`
+        on_epoch        f(estimator, epoch), called after each epoch
 
-    Fitted: components_ (n_components, n_features) = W^T, intercept_visible_, intercept_hidden_,
-    h_samples_ (the chains), history_ (a number an epoch), energy_model_ (the model on its device).
+    Fitted attributes
+        components_        W^T, (n_components, n_features)
+        intercept_visible_ a, (n_features,)
+        intercept_hidden_  b, (n_components,)
+        h_samples_         hidden units of the persistent chains, (n_chains, n_components)
+        history_           {"reconstruction", "mean_activity", "update_ratio"}: a number an epoch
+        energy_model_      the model on its device, an `EnergyModel`
+        n_features_in_, and others of `BoltzmannEstimator`
 
-    Unlike scikit-learn's it shuffles, starts the visible biases at the log-odds of the data,
-    averages each phase over its own number of rows, and its score is exact and not random.
+    Differences from scikit-learn's: the rows are shuffled, the visible biases start at the log-odds
+    of the data, each phase is averaged over its own number of rows, score_samples is exact and not
+    random, and NaN is a missing entry.
+
+    Raises ValueError for an option out of its range, at fit.
+
+    >>> X = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]] * 10)
+    >>> rbm = BernoulliRBM(2, learning_rate=0.5, n_iter=200, random_state=0).fit(X)
+    >>> rbm.transform(X).shape, rbm.components_.shape
+    ((20, 2), (2, 3))
+    >>> np.exp(rbm.log_likelihood(X[:2])).round(1)  # p(v); the data have two rows
+    array([0.5, 0.5])
     """
 
     def __init__(
@@ -80,23 +96,24 @@ class BernoulliRBM(BoltzmannEstimator):
         self.sparsity_cost = sparsity_cost
         self.on_epoch = on_epoch
 
-    def visible_units(self, n):
-        """0 or 1."""
+    def visible_units(self, n: int) -> Bernoulli:
+        """Type of the visible units."""
         return Bernoulli()
 
-    def first_biases(self, v, missing):
-        """The log-odds of the data: base_biases_, from where AIS starts."""
-        self.base_biases_ = log_odds(v, missing)
+    def initial_biases(self, rows: Rows) -> Array:
+        """Log-odds of the data, (n_features,), also the base model of AIS."""
+        self.base_biases_ = log_odds(rows.sums(), rows.counts())
         return self.base_biases_.copy()
 
-    def check_values(self, v):
-        """A warning for numbers outside [0, 1]."""
-        warn_unless_probabilities(v)
+    def check_values(self, rows: Rows) -> None:
+        """Warn of values outside [0, 1]."""
+        warn_unless_probabilities(rows)
 
-    def score_samples(self, X):
-        """The exact pseudo-likelihood, sum_i log p(v_i | the rest), (n,); missing entries left out.
+    def score_samples(self, X: Array) -> np.ndarray:
+        """Exact pseudo-log-likelihood, sum_i log p(v_i | the others), (n,).
 
-        Of 0-1 rows it is a likelihood; of gray ones it is only a number (a warning says so).
+        Missing entries are left out of the sum. It is a likelihood only of rows of 0 and 1; other
+        values raise a warning.
         """
         v, missing = self._rows(X)
         if float(abs(v * (1 - v)).max()) > 0:
@@ -104,25 +121,34 @@ class BernoulliRBM(BoltzmannEstimator):
             warnings.warn(message, UserWarning, stacklevel=2)
         return to_host_like(pseudo_likelihood(self.energy_model_, v, missing), X)
 
-    def score(self, X, y=None):
-        """The mean of score_samples: larger is better, for GridSearchCV."""
+    def score(self, X: Array, y: Array | None = None) -> float:
+        """Mean of score_samples; a larger value is better (for GridSearchCV)."""
         return float(self.score_samples(X).mean())
 
 
 class GaussianRBM(BoltzmannEstimator):
-    """An RBM whose visible units are real numbers, its hidden ones 0 or 1. Scale each column first.
+    """RBM with Gaussian visible units and 0-1 hidden units, for standardized real-valued data.
 
         E(v, h) = sum (v - a)^2 / (2 sigma^2) - b h - (v / sigma^2) W h
         p(h = 1 | v) = s((v / sigma^2) W + b)            v | h ~ N(a + W h, sigma^2)
 
-    A mixture of 2^n_components Gaussians of one variance. Its gradients have no bound as those of
-    0-1 units have: the rate is 10 to 100 times smaller, and a learned sigma stays within bounds.
+    The model is a mixture of 2^n_components Gaussians of equal variance. Its gradients are not
+    bounded, as those of 0-1 units are: the learning rate must be 10 to 100 times smaller, and a
+    learned sigma stays within bounds.
 
     Parameters
-        sigma           standard deviation of the visible units given the hidden ones, at the start
-        learn_sigma     whether each column learns its own
-        bounds          of a learned sigma
+        sigma           standard deviation of the visible units given the hidden ones, or its
+                        initial value
+        learn_sigma     whether each column learns its own sigma
+        bounds          (lowest, highest) value of a learned sigma
         the others      as in `BernoulliRBM`
+
+    Fitted attributes: those of `BernoulliRBM`, and sigma_ (n_features,).
+
+    >>> X = np.array([[1.0, 1.0], [-1.0, -1.0]] * 10)  # mean 0, standard deviation 1
+    >>> rbm = GaussianRBM(2, sigma=0.5, learning_rate=0.05, n_iter=100, random_state=0).fit(X)
+    >>> bool(rbm.log_likelihood(X).mean() > rbm.log_likelihood(-X * [1, -1]).mean() + 2)
+    True
     """
 
     def __init__(
@@ -168,33 +194,35 @@ class GaussianRBM(BoltzmannEstimator):
         self.sparsity_cost = sparsity_cost
         self.on_epoch = on_epoch
 
-    def visible_units(self, n):
-        """Real numbers."""
+    def visible_units(self, n: int) -> Gaussian:
+        """Type of the n visible units."""
         return Gaussian(n, self.sigma, self.learn_sigma, self.bounds)
 
-    def first_biases(self, v, missing):
-        """The mean of each column."""
-        xp = xp_of(v)
-        n = len(v) if missing is None else xp.maximum((~missing).sum(axis=0), 1)
-        self.base_biases_ = (v.sum(axis=0) / n).astype(v.dtype)
+    def initial_biases(self, rows: Rows) -> Array:
+        """Mean of the observed entries of each column, (n_features,)."""
+        n = rows.counts()
+        self.base_biases_ = (rows.sums() / (n + (n == 0))).astype(rows.dtype)
         return self.base_biases_.copy()
 
-    def check_values(self, v):
-        """A warning for columns that were not standardized."""
-        spread = float(v.std(axis=0).max()) if len(v) > 1 else 1.0
-        if spread > 5 * max(self.sigma, 1.0):
+    def check_values(self, rows: Rows) -> None:
+        """Warn of columns that are not standardized."""
+        largest = float(rows.standard_deviations().max())
+        if len(rows) > 1 and largest > 5 * max(self.sigma, 1.0):
             warnings.warn(
-                f"a column has the standard deviation {spread:.3g}, far from sigma={self.sigma}: "
+                f"a column has the standard deviation {largest:.3g}, far from sigma={self.sigma}: "
                 "standardize the columns (sklearn.preprocessing.StandardScaler)",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     @property
-    def sigma_(self):
-        """The standard deviations, (n_features,)."""
+    def sigma_(self) -> np.ndarray:
+        """Standard deviations of the visible units given h, (n_features,)."""
         return to_numpy(self.energy_model_.units[0].variance) ** 0.5
 
-    def score_samples(self, X):
-        """-F(v) of each row, (n,): log p(v) but for log Z, which all rows of one model share."""
+    def score_samples(self, X: Array) -> np.ndarray:
+        """Negative free energy -F(v) of each row, (n,).
+
+        It is log p(v) + log Z, and Z is equal for all rows of one model.
+        """
         return -self.free_energy(X)

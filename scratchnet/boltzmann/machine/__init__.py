@@ -1,1 +1,1 @@
-"""The model: kinds of units, their energy, block Gibbs sampling and mean field."""
+"""The model: types of units, their energy, block Gibbs sampling and mean field."""

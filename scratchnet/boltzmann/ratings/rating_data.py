@@ -1,4 +1,4 @@
-"""Ratings as triples (user, item, rating), checked; and sorted into the cases of a machine."""
+"""Ratings as checked triples (user, item, rating), grouped into the training cases of an RBM."""
 
 import numpy as np
 
@@ -8,25 +8,40 @@ __all__ = ["RatingsByCase", "check_pairs", "check_triples", "smoothed_frequencie
 
 
 def check_pairs(owner, user, item, shape):
-    """Users and items as integer arrays (R,), after checking that they are numbers below shape."""
-    numbers = []
-    for what, given, size in (("users", user, shape[0]), ("items", item, shape[1])):
-        n = np.asarray(given)
+    """Check users and items, and return them as integer arrays (R,).
+
+    Raises ValueError, which names `owner`, unless they are whole numbers (R,) of equal length, not
+    negative and below shape = (users, items).
+
+    >>> check_pairs("RatingRBM", [0, 1], [2.0, 0.0], shape=(2, 3))
+    [array([0, 1]), array([2, 0])]
+    """
+    checked = []
+    for what, values, size in (("users", user, shape[0]), ("items", item, shape[1])):
+        n = np.asarray(values)
         whole = n.ndim == 1 and n.dtype.kind in "iuf" and bool((n == np.floor(n)).all())
         require(
             whole and (len(n) == 0 or 0 <= n.min() <= n.max() < size),
-            f"{owner} expects {what} as whole numbers (R,) from 0 to {size - 1}; got {given!r:.60}",
+            f"{owner} expects {what} as whole numbers (R,) from 0 to {size - 1}; "
+            f"got {values!r:.60}",
         )
-        numbers.append(n.astype(np.int64))
+        checked.append(n.astype(np.int64))
     require(
-        len(numbers[0]) == len(numbers[1]),
-        f"{owner} expects as many users as items; got {len(numbers[0])} and {len(numbers[1])}",
+        len(checked[0]) == len(checked[1]),
+        f"{owner} expects as many users as items; got {len(checked[0])} and {len(checked[1])}",
     )
-    return numbers
+    return checked
 
 
 def check_triples(owner, triples, shape):
-    """(user, item, rating), integer and float64 arrays (R,), after checking them."""
+    """Check (user, item, rating) triples (R, 3): two integer arrays and a float64 array, (R,).
+
+    Raises ValueError for another shape, for pairs that `check_pairs` refuses, for ratings that are
+    not finite, and for a pair that occurs twice.
+
+    >>> check_triples("RatingRBM", [[0, 1, 4.5]], shape=(1, 2))
+    (array([0]), array([1]), array([4.5]))
+    """
     triples = np.asarray(triples)
     require(
         triples.ndim == 2 and triples.shape[1:] == (3,) and len(triples) > 0,
@@ -43,36 +58,51 @@ def check_triples(owner, triples, shape):
 
 
 def smoothed_frequencies(unit, category, shape, smoothing):
-    """How often each unit shows each category, (units, K), mixed with `smoothing` ratings of all.
+    """Frequency of each category at each unit, (units, K), smoothed towards that of all units.
 
-    None is 0, so that a logarithm may be taken.
+        (n_ik + smoothing * p_k) / (n_i + smoothing)        p_k = (n_k + 1) / (n + K)
+
+    n_ik is the number of ratings of category k at unit i. No frequency is 0, so that its logarithm
+    exists.
+
+    >>> smoothed_frequencies([0, 0], [1, 1], shape=(2, 2), smoothing=2.0)
+    array([[0.125, 0.875],
+           [0.25 , 0.75 ]])
     """
     n = np.zeros(shape)
     np.add.at(n, (unit, category), 1)
-    everybody = (n.sum(axis=0) + 1) / (n.sum() + shape[1])
+    overall = (n.sum(axis=0) + 1) / (n.sum() + shape[1])
     smoothing = max(smoothing, 1e-6)
-    return (n + smoothing * everybody) / (n.sum(axis=1, keepdims=True) + smoothing)
+    return (n + smoothing * overall) / (n.sum(axis=1, keepdims=True) + smoothing)
 
 
 class RatingsByCase:
-    """Which units each training case has, and which category each of them shows.
+    """Ratings sorted by training case, with quick access to those of some cases.
 
-    A case is a row of the machine's data: a user with the items he rated, or an item with the users
-    who rated it. What is not rated is not here, so it cannot enter anything.
+    A case is a row of the training data: a user with the items rated, or an item with the users who
+    rated it. Its units are the rated ones alone; the others are not stored, so nothing can depend
+    on them.
 
-    case, unit, category  (R,) integers; category None: which units, and no more
-    n                     how many cases there are, those without a rating included
+    Parameters
+        case, unit, category  integers (R,), one of each a rating; category may be None
+        n                     number of cases, those without a rating included
+
+    >>> ratings = RatingsByCase(np.array([1, 0, 1]), np.array([5, 6, 7]), np.array([0, 1, 2]), n=2)
+    >>> row, unit, category = ratings.of(np.array([1]))
+    >>> unit, category
+    (array([5, 7]), array([0, 2]))
     """
 
     def __init__(self, case, unit, category, n):
         order = np.argsort(case, kind="stable")
         self.unit = unit[order]
         self.category = None if category is None else category[order]
-        self.start = np.searchsorted(case[order], np.arange(n + 1))
+        self.start = np.searchsorted(case[order], np.arange(n + 1))  # case c: start[c] : start[c+1]
 
     def of(self, cases):
-        """(row, unit, category) of these cases' entries; row counts within `cases`."""
-        n = self.start[cases + 1] - self.start[cases]
+        """Ratings of these cases: (row, unit, category), where cases[row] is the case of each."""
+        n = self.start[cases + 1] - self.start[cases]  # ratings of each case
         row = np.repeat(np.arange(len(cases)), n)
-        at = np.arange(n.sum()) - np.repeat(n.cumsum() - n, n) + np.repeat(self.start[cases], n)
+        first = np.repeat(n.cumsum() - n, n)  # index in `row` at which the case begins
+        at = np.arange(n.sum()) - first + np.repeat(self.start[cases], n)
         return row, self.unit[at], None if self.category is None else self.category[at]

@@ -1,4 +1,4 @@
-"""Perceptrons that begin as Boltzmann machines: what they begin as, and their contract (T15)."""
+"""The classifiers: initial weights from a DBN or DBM, training on labels, contract (T15)."""
 
 import fake_cupy
 import numpy as np
@@ -18,68 +18,70 @@ from scratchnet.losses import SoftmaxCrossEntropy
 
 X, Y = load_digits(return_X_y=True)
 X = (X / 16).astype("float32")
-QUICK = dict(n_iter=1, learning_rate=1e-12, random_state=0)  # as good as untouched
+UNTRAINED = dict(n_iter=1, learning_rate=1e-12, random_state=0)  # almost
 
 
 def hidden(classifier, v):
     """The outputs of the hidden layers of a classifier."""
     outputs = []
-    for dense, squash in zip(
+    for dense, sigmoid in zip(
         classifier.network_.layers[:-1:2], classifier.network_.layers[1::2], strict=True
     ):
-        v = squash(dense(v))
+        v = sigmoid(dense(v))
         outputs.append(v)
     return outputs
 
 
 @pytest.mark.parametrize("labels", [False, True])
 @pytest.mark.parametrize("sizes", [(9,), (9, 7), (9, 7, 5)])
-def test_it_begins_as_the_way_up_of_the_dbn(sizes, labels):
+def test_the_initial_outputs_are_the_upward_means_of_the_dbn(sizes, labels):
     dbn = DBN(sizes, n_iter=2, labels=labels, random_state=0).fit(X[:200], Y[:200])
-    top = DBNClassifier(FrozenEstimator(dbn), **QUICK).fit(X[:200], Y[:200])
+    top = DBNClassifier(FrozenEstimator(dbn), **UNTRAINED).fit(X[:200], Y[:200])
     means = dbn.belief_network_.means_up(X[:5])[1:]
     found = hidden(top, X[:5])
     for mean, h in zip(means, found, strict=False):
         np.testing.assert_allclose(h, mean, atol=1e-6)
     no_label = np.zeros((5, dbn.belief_network_.K), dtype="float32")
-    seen = np.hstack([dbn.belief_network_.means_up(X[:5])[-1], no_label])
-    np.testing.assert_allclose(found[-1], dbn.belief_network_.top.mean(1, [seen, None]), atol=1e-6)
+    visible = np.hstack([dbn.belief_network_.means_up(X[:5])[-1], no_label])
+    np.testing.assert_allclose(
+        found[-1], dbn.belief_network_.top.mean(1, [visible, None]), atol=1e-6
+    )
     assert len(found) == len(sizes)
 
 
-def test_the_dbm_s_perceptron_begins_as_one_more_sweep_of_mean_field():
+def test_the_initial_outputs_are_one_more_mean_field_sweep_of_the_dbm():
     dbm = DBM((9, 7), pretrain=5, n_iter=2, random_state=0).fit(X[:200])
-    top = DBMClassifier(FrozenEstimator(dbm), **QUICK).fit(X[:200], Y[:200])
-    settled = mean_field(dbm.energy_model_, X[:5], 10)
-    v = np.hstack([X[:5], settled[2]])
-    again = sweep(dbm.energy_model_, settled, held=0)
+    top = DBMClassifier(FrozenEstimator(dbm), **UNTRAINED).fit(X[:200], Y[:200])
+    mu = mean_field(dbm.energy_model_, X[:5], 10)
+    v = np.hstack([X[:5], mu[2]])
+    again = sweep(dbm.energy_model_, mu, clamped=0)
     for mean, h in zip(again[1:], hidden(top, v), strict=True):
         np.testing.assert_allclose(h, mean, atol=1e-6)
     np.testing.assert_allclose(top.inputs(X[:5]), v, atol=1e-6)
 
 
 @pytest.mark.parametrize("sizes, width", [((9,), 64), ((9, 7), 71), ((9, 7, 5), 71)])
-def test_q_of_h2_is_an_input_where_there_is_a_second_layer(sizes, width):
+def test_q_of_h2_is_an_input_of_a_dbm_with_two_layers(sizes, width):
     dbm = DBM(sizes, pretrain=1, n_iter=1, random_state=0)
     shape = (width,)
-    assert DBMClassifier(dbm, **QUICK).fit(X[:60], Y[:60]).network_.input_shape == shape
-    plain = DBMClassifier(dbm, pretrain=False, **QUICK).fit(X[:60], Y[:60])
-    assert plain.network_.input_shape == (64,) and plain.machine_ is None
+    assert DBMClassifier(dbm, **UNTRAINED).fit(X[:60], Y[:60]).network_.input_shape == shape
+    plain = DBMClassifier(dbm, pretrain=False, **UNTRAINED).fit(X[:60], Y[:60])
+    assert plain.network_.input_shape == (64,) and plain.pretrained_ is None
 
 
-def test_training_leaves_the_machine_as_it_was():
+def test_training_does_not_change_the_pretrained_model():
     dbn = DBN((9, 7), n_iter=2, random_state=0).fit(X[:100])
     before = dbn.transform(X[:5])
     top = DBNClassifier(FrozenEstimator(dbn), n_iter=3, learning_rate=0.01).fit(X[:100], Y[:100])
     np.testing.assert_array_equal(dbn.transform(X[:5]), before)
     assert abs(hidden(top, X[:5])[-1] - before).max() > 0.01
     fresh = DBNClassifier(dbn, n_iter=1, random_state=0).fit(X[:100] * 0.5, Y[:100])
-    np.testing.assert_array_equal(dbn.transform(X[:5]), before)  # it was cloned, and not fitted
-    assert fresh.machine_ is not dbn
+    np.testing.assert_array_equal(dbn.transform(X[:5]), before)  # a clone was fitted
+    assert fresh.pretrained_ is not dbn
 
 
 @pytest.mark.parametrize("classifier", [DBNClassifier, DBMClassifier])
-def test_its_gradients_agree_and_it_learns(classifier):
+def test_its_gradients_are_right_and_it_learns(classifier):
     machine = DBN((30,), n_iter=3) if classifier is DBNClassifier else DBM((30, 9), n_iter=3)
     top = classifier(machine, n_iter=15, learning_rate=0.01, random_state=0)
     top.fit(X[:1000], Y[:1000])
@@ -90,7 +92,7 @@ def test_its_gradients_agree_and_it_learns(classifier):
     np.testing.assert_allclose(top.predict_proba(X[:9]).sum(axis=1), 1, rtol=1e-5)
 
 
-def test_it_cannot_dream():
+def test_it_has_no_sample_method():
     assert not hasattr(DBNClassifier(), "sample") and not hasattr(DBMClassifier(), "sample")
 
 
@@ -104,7 +106,7 @@ SCALED = dict(n_iter=20, learning_rate=0.05)
         DBMClassifier(DBM((8, 6), n_iter=1, pretrain=1), **SCALED),
     ]
 )
-def test_keeps_scikit_learns_contract(estimator, check):
+def test_it_passes_the_estimator_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
@@ -115,7 +117,7 @@ def test_keeps_scikit_learns_contract(estimator, check):
         (DBMClassifier(DBM((8, 6), n_iter=1, pretrain=1), n_iter=1), "top__dbm__n_components"),
     ],
 )
-def test_stands_in_a_pipeline_and_a_grid_search(classifier, grid):
+def test_it_works_in_a_pipeline_with_a_grid_search(classifier, grid):
     pipeline = Pipeline([("scale", MinMaxScaler()), ("top", classifier)])
     search = GridSearchCV(pipeline, {grid: [(8, 6), (8, 6, 4)]}, cv=2).fit(X[:200], Y[:200])
     assert search.predict(X[:3]).shape == (3,)
@@ -136,7 +138,7 @@ def test_the_stand_in_for_a_gpu_gives_the_same_numbers(machine):
 
 
 @pytest.mark.parametrize(
-    "wrong, sentence",
+    "options, message",
     [
         (dict(pretrain="no"), "True or False"),
         (dict(n_iter=0), "n_iter >= 1"),
@@ -144,9 +146,9 @@ def test_the_stand_in_for_a_gpu_gives_the_same_numbers(machine):
         (dict(dbn=DBN(())), "at least one layer"),
     ],
 )
-def test_bad_settings_get_a_sentence(wrong, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        DBNClassifier(**wrong).fit(X[:20], Y[:20])
+def test_an_option_out_of_its_range_raises(options, message):
+    with pytest.raises(ValueError, match=message):
+        DBNClassifier(**options).fit(X[:20], Y[:20])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
