@@ -1,33 +1,44 @@
-"""The one file that knows NumPy from CuPy. Everything else writes ``xp = xp_of(x)``.
+"""Array modules, devices, precision and random numbers: the only module that names CuPy.
 
-Four rules keep it small:
+CuPy has NumPy's functions for arrays in the memory of a GPU. A formula that runs with both starts
+with ``xp = xp_of(x)``, the array module of its argument, and calls ``xp.exp``, ``xp.zeros``, ...
 
-* What is computed where is decided by the arrays themselves (`xp_of`), never by a global switch.
-* `use_device` decides only where NEW arrays go: parameters and random numbers.
-* `to_device` and `to_numpy` are the only two functions that carry an array across the border.
-* An installed CuPy is not a GPU: ask `gpu_problem()`, never the import.
+    xp_of(x)                 numpy or cupy: an operation runs where its arrays are
+    use_device("gpu")        where NEW arrays are made: parameters and random numbers
+    to_device(x)             a copy of x on the current device: CPU memory -> GPU memory
+    to_numpy(x)              a copy of x in CPU memory: GPU memory -> CPU memory
+    float64()                double precision for new arrays; float32 otherwise
+    RNG(seed)                source of random numbers
+    gpu_problem()            whether a GPU can be used: an installed CuPy does not say that
+
+"Host" is the CPU with its memory, "device" the CPU or the GPU, whichever `use_device` selects.
 """
 
 import contextlib
 import contextvars
 import functools
 import operator
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.special
 
 from scratchnet.validation import unknown_name
 
-try:  # importing CuPy also works on a machine without a GPU, so this proves nothing ...
+try:  # the import also works on a machine without a GPU: see gpu_problem()
     import cupy
 except ImportError:
     cupy = None
 
-# One large array, made and freed at once. After that glibc keeps freed memory of up to this size,
-# instead of returning it to the system and fetching it back, page by page, at every training step
-# (half of the time of a small model). Other allocators do not care.
+Array: TypeAlias = Any  # a NumPy or CuPy array; a type checker sees no difference between the two
+
+# Allocate and free 30 MB once. By default Linux' allocator (glibc) returns each freed large array
+# to the system, and the next one of that size is slow to get: half of the time of a training step
+# of a small model. After this line glibc keeps freed arrays of up to 30 MB for the next ones.
 np.empty(30 << 20, dtype=np.uint8)
 
+# The current settings. A ContextVar is a global variable with a value of its own in each thread.
 _device = contextvars.ContextVar("scratchnet_device", default="cpu")
 _float = contextvars.ContextVar("scratchnet_float", default="float32")
 _parity = contextvars.ContextVar("scratchnet_parity", default=False)
@@ -37,14 +48,17 @@ _parity = contextvars.ContextVar("scratchnet_parity", default=False)
 
 
 @functools.cache
-def gpu_problem():
-    """None if a GPU works, else one sentence that says what is missing (probed once)."""
+def gpu_problem() -> str | None:
+    """Reason why no GPU can be used, in one sentence, or None if a GPU works.
+
+    A GPU works if a small computation on it succeeds; the computation runs once per process.
+    """
     if cupy is None:
         return (
             "CuPy is not installed: pip install 'scratchnet[cuda12]' or 'scratchnet[cuda13]', "
             "whichever matches the NVIDIA driver"
         )
-    if not cupy.is_available():  # ... the first allocation would raise CUDARuntimeError
+    if not cupy.is_available():
         return "CuPy is installed, but no usable NVIDIA driver and GPU was found"
     try:  # a driver alone is not enough: the run-time compiler and cuBLAS must load too
         a = cupy.ones((2, 2), dtype=cupy.float32)
@@ -54,13 +68,16 @@ def gpu_problem():
     return None
 
 
-def gpu_available():
-    """True if CuPy is installed and a GPU really computes."""
+def gpu_available() -> bool:
+    """Whether a GPU can be used: CuPy is installed and a computation on the GPU succeeds."""
     return gpu_problem() is None
 
 
-def gpu_description():
-    """The GPU in words, "NVIDIA ... , driver 13.0, CUDA 12.9"; only where `gpu_available()`."""
+def gpu_description() -> str:
+    """Description of the GPU, "NVIDIA ..., driver for CUDA 13.0, CuPy built for CUDA 12.9".
+
+    Call it only if `gpu_available()` is True.
+    """
     runtime = cupy.cuda.runtime
     name = runtime.getDeviceProperties(runtime.getDevice())["name"].decode()
     driver, cuda = (
@@ -71,9 +88,12 @@ def gpu_description():
 
 
 def xp_of(*arrays):
-    """The array module, numpy or cupy, in which these arrays live.
+    """Array module of these arrays: numpy or cupy. Numbers among the arguments do not count.
 
-    Raises TypeError if host and device arrays are mixed.
+    Raises TypeError if the arguments mix NumPy and CuPy arrays.
+
+    >>> xp_of(np.ones(2)).__name__
+    'numpy'
     """
     on_gpu = cupy is not None and any(isinstance(a, cupy.ndarray) for a in arrays)
     if on_gpu and any(isinstance(a, np.ndarray) and a.ndim for a in arrays):
@@ -82,7 +102,11 @@ def xp_of(*arrays):
 
 
 def current_xp():
-    """The array module in which new arrays are made, see `use_device`."""
+    """Array module in which new arrays are made, numpy or cupy; see `use_device`.
+
+    >>> current_xp().__name__
+    'numpy'
+    """
     return cupy if _device.get() == "gpu" else np
 
 
@@ -95,16 +119,26 @@ def _setting(variable, value):
         variable.reset(token)
 
 
-def use_device(name):
-    """``with use_device("gpu"):`` new arrays go there; existing arrays stay where they are.
+def use_device(name: str) -> AbstractContextManager:
+    """Context manager: new arrays are made on this device, "cpu" or "gpu".
 
-    Raises ValueError for an unknown name and RuntimeError, with the reason, if there is no GPU.
+    ``with use_device("gpu"):`` has no effect on arrays that exist already. Raises ValueError for an
+    unknown name, and RuntimeError with the reason if no GPU can be used.
+
+    >>> with use_device("cpu"):
+    ...     current_xp().__name__
+    'numpy'
     """
     return _setting(_device, _usable(name))
 
 
-def set_device(device, parity=False):
-    """What `use_device` and `parity` do for a block, for the rest of a script."""
+def set_device(device: str, parity: bool = False) -> None:
+    """Select the device, and `parity`, until the process ends: for scripts.
+
+    `use_device` and `parity` are the same settings for one block.
+
+    >>> set_device("cpu")
+    """
     _device.set(_usable(device))
     _parity.set(parity)
 
@@ -120,18 +154,31 @@ def _usable(device):
 # ------------------------------------------------------------------------------------- precision
 
 
-def float64():
-    """``with float64():`` new arrays are double precision, as gradient checks need them."""
+def float64() -> AbstractContextManager:
+    """Context manager: new floating-point arrays are float64, as gradient checks need.
+
+    >>> with float64():
+    ...     float_dtype().name
+    'float64'
+    """
     return _setting(_float, "float64")
 
 
-def float_dtype():
-    """The dtype of new floating-point arrays: float32, inside ``float64()`` float64."""
+def float_dtype() -> np.dtype:
+    """Dtype of new floating-point arrays: float32, or float64 inside ``with float64():``.
+
+    >>> float_dtype().name
+    'float32'
+    """
     return np.dtype(_float.get())
 
 
-def as_float_dtype(name):
-    """The dtype float32 or float64 of that name (or the dtype given); ValueError for others."""
+def as_float_dtype(name: Any) -> np.dtype:
+    """Dtype float32 or float64 from its name or from a dtype; ValueError for other names.
+
+    >>> as_float_dtype("float64")
+    dtype('float64')
+    """
     dtype = np.dtype(name)
     if dtype not in (np.float32, np.float64):
         raise unknown_name("precision", dtype.name, ["float32", "float64"])
@@ -139,23 +186,34 @@ def as_float_dtype(name):
 
 
 def zeros(shape):
-    """A new array of zeros on the current device, in the current precision."""
+    """New array of zeros on the current device, in the current precision.
+
+    >>> zeros((2,)).dtype.name
+    'float32'
+    """
     return current_xp().zeros(shape, dtype=float_dtype())
 
 
 def ones(shape):
-    """A new array of ones on the current device, in the current precision."""
+    """New array of ones on the current device, in the current precision.
+
+    >>> ones((2,))
+    array([1., 1.], dtype=float32)
+    """
     return current_xp().ones(shape, dtype=float_dtype())
 
 
-# ------------------------------------------------------------------------------------ the border
+# -------------------------------------------------------------------------------------- transfer
 
 
-def to_device(x, dtype=None):
-    """Carry x (array or nested list) to the current device.
+def to_device(x: Any, dtype: Any = None) -> Array:
+    """Copy x (array or nested list) to the current device; x itself if nothing has to change.
 
-    Floats become `float_dtype()` unless a dtype is named; integers (labels, indices) stay as
-    they are.
+    Floating-point numbers become `float_dtype()`, or the dtype if one is given. Integers, such as
+    labels and indices, keep their dtype.
+
+    >>> to_device([0.5, 1.0]).dtype.name
+    'float32'
     """
     xp = current_xp()
     x = xp.asarray(to_numpy(x) if xp is np else x)
@@ -164,18 +222,32 @@ def to_device(x, dtype=None):
     return x.astype(dtype, copy=False)
 
 
-def to_numpy(x):
-    """Carry x to the host. On a GPU this waits until the device has finished: a sync point."""
+def to_numpy(x: Any) -> np.ndarray:
+    """Copy x to CPU memory, as a NumPy array; x itself if it is one.
+
+    For an array on a GPU the call waits until all operations on the GPU are done.
+
+    >>> to_numpy([1, 2])
+    array([1, 2])
+    """
     return cupy.asnumpy(x) if cupy is not None and isinstance(x, cupy.ndarray) else np.asarray(x)
 
 
 def on_host(x):
-    """True if looking at the values of x is free: on a GPU every look waits for the device."""
+    """Whether x is a NumPy array, so that reading its values needs no GPU synchronization.
+
+    >>> on_host(np.zeros(2))
+    True
+    """
     return xp_of(x) is np
 
 
 def erf(x):
-    """The error function, 2/sqrt(pi) * integral of exp(-t^2) from 0 to x, element by element."""
+    """Error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x, elementwise.
+
+    >>> erf(np.zeros(1))
+    array([0.])
+    """
     if xp_of(x) is np:
         return scipy.special.erf(x)
     from cupyx.scipy import special
@@ -186,47 +258,60 @@ def erf(x):
 # --------------------------------------------------------------------------------- random numbers
 
 
-def parity():
-    """``with parity():`` a GPU draws the CPU's noise and masks, so that two runs can be compared.
+def parity() -> AbstractContextManager:
+    """Context manager: a GPU uses the random numbers that the CPU draws, to compare two runs.
 
-    Their numbers then agree to float32 rounding, step by step, until training amplifies it.
+    The numbers of the two runs then agree to float32 rounding, until training amplifies rounding.
+
+    >>> with parity():
+    ...     noise = RNG(0).normal(like=np.zeros(3))
     """
     return _setting(_parity, True)
 
 
 class RNG:
-    """A seeded source with two streams.
+    """Source of random numbers from a seed, with two independent streams.
 
-    ``host`` draws initial weights and shuffles: the same numbers on CPU and GPU. The device
-    stream draws noise and masks where they are used; CPU and GPU draw different numbers there,
-    unless `parity` lets the GPU use the CPU's.
+        host      initial weights and shuffles, few numbers: drawn on the CPU with NumPy, so they
+                  are the same on every device
+        device    noise and masks, many numbers (`uniform`, `normal`): drawn where they are used, so
+                  that a GPU does not wait for the CPU. A GPU draws other numbers than a CPU, except
+                  inside ``with parity():``
 
-    ``fork(i)`` gives an independent source that depends only on (seed, i): a checkpoint needs
-    nothing but the seed and the epoch to continue with the same numbers.
+    Parameters
+        seed   a whole number, not negative
+        key    whole numbers that select one of the independent sources of this seed, see `fork`
+
+    >>> RNG(0).permutation(4), RNG(0).fork(1).permutation(4)
+    (array([1, 0, 3, 2]), array([1, 2, 3, 0]))
     """
 
-    STATES = 1 << 18  # fixed, because CuPy's default depends on the GPU model
+    STATES = 1 << 18  # of CuPy's generator: its default depends on the GPU model
 
-    def __init__(self, seed, key=()):
+    def __init__(self, seed: int, key: tuple[int, ...] = ()):
         try:
             self.seed, self.key = operator.index(seed), tuple(map(operator.index, key))
         except TypeError:
             raise TypeError(f"a seed is one whole number; got {seed!r}") from None
         if self.seed < 0 or not all(0 <= k < 2**32 for k in self.key):
-            raise ValueError(f"a seed, and a number to fork by, is not negative; got {seed}, {key}")
+            raise ValueError(f"a seed and the numbers of a fork are >= 0; got {seed} and {key}")
         self.host = np.random.default_rng(self._sequence(0))
-        self._on_device = {}  # name of an array module -> its generator, made when asked for
+        self._on_device: dict[str, Any] = {}  # name of an array module -> its generator
 
     def _sequence(self, stream):
-        # spawn_key, not (seed, stream): a SeedSequence pads with zeros, so 5 and (5, 0) are equal
+        # Not SeedSequence((seed, stream)): NumPy pads a seed with zeros, so 5 and (5, 0) are equal
         return np.random.SeedSequence(self.seed, spawn_key=(*self.key, stream))
 
-    def __getstate__(self):  # CuPy's generators can be neither copied nor pickled: begun anew
-        kept = {name: g for name, g in self._on_device.items() if name == "numpy"}
-        return self.__dict__ | {"_on_device": kept}
+    def __getstate__(self):  # used by copy and pickle, which cannot copy CuPy's generators
+        numpy_only = {name: g for name, g in self._on_device.items() if name == "numpy"}
+        return self.__dict__ | {"_on_device": numpy_only}
 
-    def fork(self, *key):
-        """An independent source, named by one or more integers."""
+    def fork(self, *key: int) -> "RNG":
+        """Independent source, selected by one or more whole numbers.
+
+        It depends on the seed and the key only, not on the numbers drawn before: with
+        ``RNG(seed).fork(epoch)`` training continues from a checkpoint with the same numbers.
+        """
         return RNG(self.seed, (*self.key, *key))
 
     def _generator(self, xp):
@@ -241,23 +326,34 @@ class RNG:
 
     def _draw(self, kind, like):
         xp = xp_of(like)
-        if _parity.get():  # drawn on the host and carried over: slow, but the same everywhere
+        if _parity.get():  # draw on the CPU and copy: slow, but the same numbers on each device
             return xp.asarray(getattr(self._generator(np), kind)(like.shape, dtype=like.dtype))
         return getattr(self._generator(xp), kind)(like.shape, dtype=like.dtype)
 
-    def permutation(self, n):
-        """The numbers 0 .. n-1 in random order, drawn on the host, carried to the device."""
+    def permutation(self, n: int) -> Array:
+        """Numbers 0 ... n - 1 in random order, from the host stream, on the current device."""
         return to_device(self.host.permutation(n))
 
-    def uniform(self, like):
-        """Numbers in [0, 1), with the shape, dtype and device of the array ``like``."""
+    def uniform(self, like: Array) -> Array:
+        """Uniform numbers in [0, 1) with the shape, dtype and device of the array ``like``.
+
+        The values of ``like`` have no influence.
+        """
         return self._draw("random", like)
 
-    def normal(self, like):
-        """Standard normal numbers, with the shape, dtype and device of the array ``like``."""
+    def normal(self, like: Array) -> Array:
+        """Standard normal numbers with the shape, dtype and device of the array ``like``.
+
+        The values of ``like`` have no influence.
+        """
         return self._draw("standard_normal", like)
 
 
-def as_rng(seed):
-    """An `RNG` from an integer seed, or the RNG that was given."""
+def as_rng(seed: int | RNG) -> RNG:
+    """Make an `RNG` from a seed; an RNG is returned as it is.
+
+    >>> rng = as_rng(0)
+    >>> as_rng(rng) is rng
+    True
+    """
     return seed if isinstance(seed, RNG) else RNG(seed)

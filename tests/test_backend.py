@@ -1,4 +1,4 @@
-"""The border between NumPy and CuPy, precision, and random numbers; no GPU is needed.
+"""Array modules, transfers, precision and random numbers; no GPU is needed.
 
 Where CuPy matters it is a stand-in: a few lines that behave as CuPy does on a machine without a
 GPU, or with one that cannot run a kernel.
@@ -36,7 +36,7 @@ from scratchnet.layers import Dense
 
 
 class DeviceArray:
-    """What a stand-in for CuPy calls an array."""
+    """The array class of a stand-in for CuPy."""
 
     ndim, shape = 1, (2,)
 
@@ -127,7 +127,7 @@ def test_arrays_say_which_module_computes_with_them(cupy_is):
             xp_of(*mixed)
 
 
-def test_the_way_back_to_the_host(cupy_is):
+def test_transfer_to_the_host(cupy_is):
     cupy_is({"asnumpy": lambda array: np.zeros(array.shape)})
     assert to_numpy(DeviceArray()).tolist() == [0, 0]
     host = np.ones(2)
@@ -139,7 +139,7 @@ def test_the_way_back_to_the_host(cupy_is):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "bool"])
-def test_integers_cross_the_border_as_they_are(dtype):
+def test_integers_keep_their_dtype(dtype):
     assert to_device(np.ones(2, dtype)).dtype == dtype
     with float64():
         assert to_device(np.ones(2, dtype)).dtype == dtype

@@ -1,4 +1,10 @@
-"""The layers, one idea a file. `base.py` holds the contract that all of them keep."""
+"""Layers, one idea for each file.
+
+To read them in order: `plain` (the formulas), `dense`, `activations`, `base` (what each layer
+provides), `sequential`, `parameters`; then `conv` (convolutions and pooling), `normalization`,
+`regularization`, `sampling`; and for sequences `simple_rnn`, `recurrent`, `lstm`, `gru`,
+`sequences`.
+"""
 
 from scratchnet.layers.activations import (
     ELU,
@@ -19,13 +25,13 @@ from scratchnet.layers.dense import Dense
 from scratchnet.layers.gru import GRU
 from scratchnet.layers.lstm import LSTM
 from scratchnet.layers.normalization import BatchNormalization, LayerNormalization
-from scratchnet.layers.recurrent import SimpleRNN
 from scratchnet.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
 from scratchnet.layers.reshaping import Flatten, Reshape
 from scratchnet.layers.sampling import Sampling
 from scratchnet.layers.sequences import RepeatVector, TimeDistributed
 from scratchnet.layers.sequential import Sequential
 from scratchnet.layers.shapes import ShapeError
+from scratchnet.layers.simple_rnn import SimpleRNN
 
 __all__ = [
     "ActivityRegularization",

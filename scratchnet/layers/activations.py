@@ -1,8 +1,10 @@
-"""Activation functions: each y = f(x) element by element (Softmax along one axis).
+"""Activation functions: layers y = f(x), elementwise, except Softmax.
 
-    backward   dx = dy * f'(x), f'(x) written with y wherever that is shorter
+    backward   dx = dy f'(x), with f'(x) computed from y where that is shorter
 
-Kinks: at x = 0 the derivative of ReLU is 0 and that of LeakyReLU its negative slope, as in PyTorch.
+Where f is not differentiable, at x = 0, f' is the derivative from the left, as in PyTorch: 0 for
+ReLU, negative_slope for LeakyReLU.
+
 Sources: Nair and Hinton (2010) ReLU; Maas et al. (2013) LeakyReLU; Clevert et al. (2016) ELU;
 Hendrycks and Gimpel (2016) GELU; Dugas et al. (2001) Softplus.
 """
@@ -17,20 +19,39 @@ from scratchnet.validation import check_bool, check_float, require
 
 
 class ReLU(Layer):
-    """y = max(x, 0);  dy/dx = 1 where x > 0, else 0."""
+    """Rectified linear unit, y = max(x, 0).
+
+    f'(x) = 1 where x > 0, otherwise 0
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import ReLU
+    >>> ReLU()(np.array([[-1.0, 2.0]]))
+    array([[0., 2.]])
+    """
 
     remembers = "y"
 
     def forward(self, x, train=False):
         y = xp_of(x).maximum(x, 0)
-        return y, y  # y > 0 exactly where x > 0, and the next layer remembers y anyway
+        return y, y  # y > 0 where x > 0. The next layer caches y as its x: no memory for x is used
 
     def backward(self, dy, y):
         return dy * (y > 0), {}
 
 
 class LeakyReLU(Layer):
-    """y = x where x > 0, else a x;  dy/dx = 1 or a, with a = negative_slope."""
+    """Leaky rectified linear unit, y = x where x > 0, otherwise a x.
+
+    f'(x) = 1 where x > 0, otherwise a
+
+    Parameters
+        negative_slope   a
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import LeakyReLU
+    >>> LeakyReLU(0.5)(np.array([[-1.0, 2.0]]))
+    array([[-0.5,  2. ]])
+    """
 
     remembers = "x"
 
@@ -39,7 +60,7 @@ class LeakyReLU(Layer):
         self.negative_slope = check_float("LeakyReLU", "negative_slope", negative_slope, at_least=0)
 
     def forward(self, x, train=False):
-        xp = xp_of(x)  # sums of both halves: where(x > 0, ...) costs a processor ten times as much
+        xp = xp_of(x)  # maximum plus a times minimum: about ten times faster than where(x > 0, ...)
         return xp.maximum(x, 0) + self.negative_slope * xp.minimum(x, 0), x
 
     def backward(self, dy, x):
@@ -48,7 +69,18 @@ class LeakyReLU(Layer):
 
 
 class ELU(Layer):
-    """y = x where x > 0, else a (exp(x) - 1);  dy/dx = 1 or a exp(x) = y + a, with a = alpha."""
+    """Exponential linear unit, y = x where x > 0, otherwise a (exp(x) - 1).
+
+    f'(x) = 1 where x > 0, otherwise a exp(x) = y + a
+
+    Parameters
+        alpha   a, greater than 0
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import ELU
+    >>> ELU()(np.array([[-1000.0, 2.0]]))
+    array([[-1.,  2.]])
+    """
 
     remembers = "y"
 
@@ -66,10 +98,23 @@ class ELU(Layer):
 
 
 class GELU(Layer):
-    """y = x P(x), with P the standard normal distribution function;  dy/dx = P(x) + x p(x).
+    """Gaussian error linear unit, y = x P(x), with the standard normal distribution function P.
+
+    f'(x) = P(x) + x p(x), with the derivative p of P
+
+    approximate=False   P(x) = (1 + erf(x / sqrt(2))) / 2
+                        p(x) = exp(-x^2 / 2) / sqrt(2 pi)
+    approximate=True    P(x) = (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3)
+                        p(x) = (1 - tanh(u)^2) / 2 du/dx = 2 P (1 - P) du/dx, because
+                        1 - tanh(u)^2 = (1 + tanh(u)) (1 - tanh(u)) = 2 P * 2 (1 - P)
 
     Parameters
-        approximate   True: P(x) = (1 + tanh u) / 2 with u = sqrt(2/pi) (x + 0.044715 x^3)
+        approximate   True: the approximation by tanh
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import GELU
+    >>> GELU()(np.array([[0.0, 1000.0]]))
+    array([[   0., 1000.]])
     """
 
     remembers = "x"
@@ -84,9 +129,9 @@ class GELU(Layer):
     def backward(self, dy, x):
         xp = xp_of(x)
         P = self._P(x)
-        if self.approximate:  # p = dP/dx = (1 - tanh^2 u) / 2 * du/dx, and 1 - tanh^2 = 4 P (1 - P)
+        if self.approximate:
             p = 2 * P * (1 - P) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
-        else:  # p(x) = exp(-x^2 / 2) / sqrt(2 pi)
+        else:
             p = xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
         return dy * (P + x * p), {}
 
@@ -97,7 +142,15 @@ class GELU(Layer):
 
 
 class Softplus(Layer):
-    """y = log(1 + exp(x));  dy/dx = s(x), the sigmoid."""
+    """Softplus, y = log(1 + exp(x)), a smooth form of ReLU.
+
+    f'(x) = sigmoid(x)
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Softplus
+    >>> Softplus()(np.array([[-1000.0, 1000.0]]))
+    array([[   0., 1000.]])
+    """
 
     remembers = "x"
 
@@ -109,7 +162,15 @@ class Softplus(Layer):
 
 
 class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x));  dy/dx = y (1 - y)."""
+    """Logistic sigmoid, y = 1 / (1 + exp(-x)).
+
+    f'(x) = y (1 - y)
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Sigmoid
+    >>> Sigmoid()(np.array([[0.0, 1000.0]]))
+    array([[0.5, 1. ]])
+    """
 
     remembers = "y"
 
@@ -122,7 +183,15 @@ class Sigmoid(Layer):
 
 
 class Tanh(Layer):
-    """y = tanh(x);  dy/dx = 1 - y^2."""
+    """Hyperbolic tangent, y = tanh(x).
+
+    f'(x) = 1 - y^2
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Tanh
+    >>> Tanh()(np.array([[0.0, 1000.0]]))
+    array([[0., 1.]])
+    """
 
     remembers = "y"
 
@@ -135,18 +204,28 @@ class Tanh(Layer):
 
 
 class Softmax(Layer):
-    """y_k = exp(x_k) / sum_j exp(x_j) along one axis;  dx = y (dy - sum_j dy_j y_j).
+    """Softmax, y_k = exp(x_k) / sum_j exp(x_j) along one axis.
 
-    Every output depends on every input: dy_k/dx_j = y_k ([k = j] - y_j). To train a classifier, use
-    `SoftmaxCrossEntropy` on the numbers BEFORE the softmax: its gradient is p - t, and no log can
-    meet a zero.
+    Each y_k depends on each x_j. The derivative of y_k by x_j is J_kj = y_k (delta_kj - y_j), where
+    delta_kj is 1 for k = j and otherwise 0. So
+
+        dx_j = sum_k dy_k J_kj = sum_k dy_k y_k delta_kj - y_j sum_k dy_k y_k
+             = y_j (dy_j - sum_k dy_k y_k)
+
+    To train a classifier use `SoftmaxCrossEntropy` on the logits, the input of the softmax: its
+    gradient is (predicted minus target probability) / N, and no logarithm of 0 can occur.
 
     Parameters
         axis   the axis of the classes, counted with the batch axis
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Softmax
+    >>> Softmax()(np.array([[0.0, 0.0, -1000.0]]))
+    array([[0.5, 0.5, 0. ]])
     """
 
     remembers = "y"
-    needs_build = False
+    needs_build = False  # build only checks the axis
 
     def __init__(self, axis=-1, name=None):
         super().__init__(name)

@@ -1,114 +1,148 @@
-"""The contract of a layer: a pair of pure functions over its parameters.
+"""Layer, the base class: what a layer has to provide, and what it gets from this class.
 
-    forward(x, train)   -> y, cache        what it computes, and what backward must remember
-    backward(dy, cache) -> dx, grads       dL/dx and {name: dL/dparameter}, from dy = dL/dy
+    forward(x, train)   -> y, cache        the output, and what backward needs
+    backward(dy, cache) -> dx, grads       dx = dL/dx and grads = {name: dL/dparameter}
 
-Nothing is stored on the layer between the two, and neither changes its arguments. So a layer may
-be used twice in a model, two threads may each take half a batch, and calling backward twice on one
-cache gives the same answer twice.
+In code dy, dx and dW are the gradients dL/dy, dL/dx and dL/dW of a loss L; a formula with dy/dx
+means a derivative. ``xp = xp_of(x)`` is the array module of x, numpy or cupy.
+
+Neither method stores anything on the layer or changes its arguments. So a layer may be used twice
+in a model, the threads of a training step may each compute a part of the batch, and backward gives
+the same result twice for one cache. There are two exceptions: a layer with noise draws from
+``self.rng``, and `Layer.update_running_stats` changes running averages.
 """
 
 import copy
 import functools
+import inspect
 import re
+from collections.abc import Callable
+from typing import Any
 
-from scratchnet.backend import as_float_dtype, as_rng, float_dtype, xp_of
+from scratchnet.backend import RNG, Array, as_float_dtype, as_rng, xp_of
 from scratchnet.layers.parameters import Parameter, one_vector
 from scratchnet.layers.shapes import (
     ShapeError,
+    check_dtype,
     check_rank,
     check_shape,
-    checked_sizes,
-    format_shape,
+    with_checked_input,
+    with_stored_shapes,
 )
 from scratchnet.validation import constructor_call
 
-WORD_START = r"(?<=[a-z])(?=[A-Z][a-z])|(?<=2D)(?=[A-Z])"  # Leaky|ReLU, Max|Pooling2D
-
 
 class Layer:
-    """Base class. A subclass writes `build` (if it has parameters), `forward` and `backward`.
-
-    Two of these methods get a frame around what the subclass writes: `build` remembers the shapes,
-    and `forward` first checks that x fits them. A formula therefore never starts with checks.
+    """Base class of the layers: a subclass defines `forward`, `backward` and, for weights, `build`.
 
     Attributes
-        name          shown in summaries and errors, and part of each parameter's path
-        trainable     set to False to freeze: gradients flow through, its parameters stay
-        input_shape   without the batch axis, None before `build`
-        output_shape  likewise
+        name            shown in summaries and messages, and part of the path of each parameter
+        trainable       False freezes the layer: gradients pass through, its parameters stay
+        params          {name: Parameter}; ``layer.W`` reads ``layer.params["W"].value``
+        state           {name: array} that is updated but not trained: running averages
+        children        {name: layer}, for a layer that contains layers
+        input_shape     without the batch axis; None before `build`
+        output_shape    likewise
+
+    >>> import numpy as np
+    >>> from scratchnet.backend import ones
+    >>> from scratchnet.gradcheck import gradcheck
+    >>> class Scale(Layer):  # y = a x
+    ...     def build(self, input_shape, rng):
+    ...         self.add("a", ones(input_shape))
+    ...         return input_shape
+    ...     def forward(self, x, train=False):
+    ...         return x * self.a, x
+    ...     def backward(self, dy, x):
+    ...         return dy * self.a, {"a": (dy * x).sum(axis=0)}
+    >>> gradcheck(Scale(), np.array([[1.0, 2.0], [3.0, 4.0]])).ok
+    True
     """
 
-    remembers = "nothing"  # what the cache holds, in words, for summary()
-    needs_whole_batch = False  # True where samples of a training batch depend on one another
-    needs_build = False  # True for a subclass with a build, unless it says that it can do without
+    remembers = "nothing"  # the content of the cache, in words, for summary()
+    needs_build = False  # True if forward needs build first; a subclass with a build gets True
+    # True if a training step must not split the batch across threads: samples depend on one
+    # another, or random numbers are drawn for one sample after the other
+    needs_whole_batch = False
 
-    def __init__(self, name=None):
-        self.params = {}  # parameter name -> Parameter
-        self.state = {}  # name -> array that is kept but not learned (running averages)
-        self.children = {}  # name -> layer, for layers made of layers
-        self.name = self.given_name = name  # a Sequential names the layers that nobody named
-        self.trainable, self.rng = True, None
+    def __init__(self, name: str | None = None):
+        self.params, self.state, self.children = {}, {}, {}
+        self.given_name = name  # None if the user gave no name; then a Sequential sets `name`
+        self.name = name
+        self.trainable = True
+        self.rng: RNG | None = None
         self.input_shape = self.output_shape = self.dtype = None
 
     def __init_subclass__(cls, **kwargs):
+        """Wrap the build and forward of a subclass; Python calls this when a class is defined.
+
+        The wrapped build stores the shapes, and the wrapped forward first checks x. Therefore a
+        subclass contains formulas only.
+        """
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.needs_build = cls.__dict__.get("needs_build", True)
-            cls.build = _remembering_shapes(cls.__dict__["build"])
+            cls.build = with_stored_shapes(cls.__dict__["build"])
         if "forward" in cls.__dict__:
-            cls.forward = _checking_input(cls.__dict__["forward"])
+            cls.forward = with_checked_input(cls.__dict__["forward"])
 
-    # ------------------------------------------------------------------ what a subclass writes
+    # --------------------------------------------------------------- defined by the subclasses
 
-    def build(self, input_shape, rng):
-        """Make the parameters for inputs of this shape (no batch axis); return the output shape.
+    def build(self, input_shape: tuple[int, ...], rng: RNG | int) -> tuple[int, ...]:
+        """Make the parameters for this input shape (no batch axis); return the output shape.
 
-        rng is an `RNG` or a seed. The only place that draws weights. Building twice for one shape
-        does nothing, so that a shared layer keeps its weights.
+        Initial weights are drawn from rng, an `RNG` or a seed. A layer that is built already for
+        this shape keeps its weights, so that two models can share it.
         """
         return tuple(input_shape)
 
     def forward(self, x, train=False):
-        """(y, cache) for a batch x; train=True switches on noise, dropout and batch statistics."""
+        """Compute (y, cache); train=True is the training mode of noise and normalization layers."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self, dy, cache):
-        """(dx, grads): the gradients of the loss for the input and, by name, each parameter."""
+        """Compute (dx, grads): dL/dx, and {name: dL/dparameter} for each parameter."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def weight_gradients(self, dy, cache):
-        """grads alone, for the first layer of a model, whose input gradient nobody needs."""
-        return self.backward(dy, cache)[1]
+        """Compute grads without dx, for the first layer of a model: its dx is not used.
+
+        If `backward` has an option ``need_dx``, see `Dense`, it is called with ``need_dx=False``.
+        """
+        return self._backward_without("need_dx", dy, cache)[1]
 
     def input_gradient(self, dy, cache):
-        """dx alone, for a model that is passed through without learning (a GAN's discriminator)."""
-        return self.backward(dy, cache)[0]
+        """Compute dx without grads, for a model that is not trained in this step.
+
+        If `backward` has an option ``need_grads``, it is called with ``need_grads=False``. A GAN's
+        generator needs dx of the discriminator and no other gradient of it.
+        """
+        return self._backward_without("need_grads", dy, cache)[0]
+
+    def _backward_without(self, option, dy, cache):
+        options = {option: False} if _has_option(type(self).backward, option) else {}
+        return self.backward(dy, cache, **options)
 
     def penalty(self, cache):
-        """What this layer adds to the loss (activity regularization); backward includes it."""
+        """Term that the layer adds to the loss; `backward` adds the gradient of this term to dx."""
         return sum(layer.penalty(c) for layer, c in self.sublayer_caches(cache))
 
     def update_running_stats(self, cache):
-        """Once per training step: move running averages, which forward may not touch."""
-        for layer, c in self.sublayer_caches(cache) if self.trainable else ():
-            layer.update_running_stats(c)
+        """Update running averages from the cache of a training step; called once in each step."""
+        if self.trainable:
+            for layer, c in self.sublayer_caches(cache):
+                layer.update_running_stats(c)
 
     def sublayer_caches(self, cache):
-        """(layer, its cache) for each use of each layer that this one is made of."""
+        """Pairs (layer, its cache) of the layers inside this one, in the order of their use."""
         return ()
 
     def check_input(self, x):
-        """Say what is wrong with x; a layer that also takes a tuple of arrays writes its own."""
-        if not hasattr(x, "dtype"):
-            raise TypeError(f"{self.title} expects an array; got {type(x).__name__}")
-        if x.dtype.kind != "f" or ((self.params or self.state) and x.dtype != self.dtype):
-            expected = self.dtype or "float32"
-            scaled = " / 255" if x.dtype == "uint8" else ""  # an image straight from its file
-            raise TypeError(
-                f"{self.title} expects {expected}; got {x.dtype}: "
-                f"use x.astype('{expected}'){scaled}"
-            )
+        """Raise TypeError or ShapeError if x does not fit; `forward` calls this method first.
+
+        A layer that takes a tuple of arrays overrides this method.
+        """
+        check_dtype(self, x)
         if self.input_shape is not None:
             check_shape(self, x)
         elif self.needs_build:
@@ -120,37 +154,61 @@ class Layer:
     # ----------------------------------------------------------------------------- parameters
 
     def add(self, name, value):
-        """Add a parameter; from now on it can be read, and written in place, as an attribute."""
+        """Add a parameter: from then on ``layer.name`` is its array."""
         self.params[name] = Parameter(value)
 
-    def __getattr__(self, name):  # only asked when ordinary lookup fails: self.W
+    def __getattr__(self, name):  # Python calls this for an attribute that does not exist: self.W
         params = self.__dict__.get("params", {})
         if name in params:
             return params[name].value
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-    def __setattr__(self, name, value):  # self.W = a writes INTO the array: it stays in its vector
+    def __setattr__(self, name, value):
+        """Copy the value into the parameter's array, if `name` is a parameter.
+
+        The array itself is not replaced, because it is a view into the model's vector, see
+        `parameters`.
+        """
         params = self.__dict__.get("params", {})
         if name not in params:
             super().__setattr__(name, value)
-        elif params[name].value is not value:  # `layer.W -= a` has written already
-            shape, got = params[name].value.shape, getattr(value, "shape", type(value).__name__)
+        elif params[name].value is not value:  # it is after `layer.W -= a`, which Python runs as
+            shape = params[name].value.shape  # W = layer.W; W -= a (in place); layer.W = W
+            got = getattr(value, "shape", type(value).__name__)
             if got != shape:
                 raise ShapeError(f"{self.title}: {name} has shape {shape}; got {got}")
             params[name].value[...] = value
 
-    def parameter_items(self, trainable_only=False):
-        """Every (path, Parameter), as in ("encoder/dense/W", ...), first to last.
+    def parameter_items(self, trainable_only: bool = False) -> list[tuple[str, Parameter]]:
+        """List of (path, Parameter), first layer to last; the path is the way to the layer.
 
-        A shared one comes once, under its first path.
+        A layer that occurs twice appears once, under the first of its paths, and its gradient is
+        the sum over both uses:
+
+        >>> import numpy as np
+        >>> from scratchnet.layers import Dense, Sequential, Tanh
+        >>> shared = Dense(2, name="shared")
+        >>> encoder = Sequential([shared, Tanh()], name="encoder")
+        >>> model = Sequential([encoder, shared])  # the paths encoder/shared/W and shared/W
+        >>> model.build((2,), 0)
+        (2,)
+        >>> [path for path, _ in model.parameter_items()]
+        ['encoder/shared/W', 'encoder/shared/b']
+        >>> y, cache = model.forward(np.ones((1, 2), "float32"))
+        >>> dx, grads = model.backward(np.ones_like(y), cache)
+        >>> list(grads)
+        ['encoder/shared/W', 'encoder/shared/b']
         """
-        first_path = {}
-        for path, p in self._paths(trainable_only=False):
+        first_path = {}  # Parameter -> path
+        for path, p in self._paths():
             first_path.setdefault(p, path)
-        wanted = set(p for _, p in self._paths(True)) if trainable_only else first_path
-        return [(path, p) for p, path in first_path.items() if p in wanted]
+        chosen = set(first_path)
+        if trainable_only:  # a layer that is frozen in only one of its places is trained
+            chosen = {p for _, p in self._paths(trainable_only=True)}
+        return [(path, p) for p, path in first_path.items() if p in chosen]
 
-    def _paths(self, trainable_only):
+    def _paths(self, trainable_only=False):
+        """Yield each (path, Parameter), a shared one once for each of its paths."""
         if trainable_only and not self.trainable:
             return
         yield from self.params.items()
@@ -158,8 +216,8 @@ class Layer:
             for path, p in child._paths(trainable_only):
                 yield f"{name}/{path}", p
 
-    def named_layers(self):
-        """{path: layer} of this layer, "", and every layer inside it, each once, parents first."""
+    def named_layers(self) -> "dict[str, Layer]":
+        """Dictionary {path: layer} of this layer, with path "", and of each layer inside it."""
         found = {}
 
         def visit(path, layer):
@@ -171,12 +229,12 @@ class Layer:
         visit("", self)
         return found
 
-    def named_parameters(self):
-        """{path: array} of every parameter, frozen ones too."""
+    def named_parameters(self) -> dict[str, Array]:
+        """Dictionary {path: array} of all parameters, frozen ones too."""
         return {path: p.value for path, p in self.parameter_items()}
 
-    def named_state(self):
-        """{path: array} of everything that is kept but not learned."""
+    def named_state(self) -> dict[str, Array]:
+        """Dictionary {path: array} of the arrays that are updated but not trained."""
         return {
             f"{path}/{name}".lstrip("/"): value
             for path, layer in self.named_layers().items()
@@ -184,12 +242,16 @@ class Layer:
         }
 
     @property
-    def parameters(self):
-        """The trainable parameters as ONE vector (P,); each W and b is a view into it."""
+    def parameters(self) -> Array:
+        """Trainable parameters as ONE vector (P,); each W and b is a view into it.
+
+        If the parameters do not lie in one vector yet, they are copied into a new one, and each W
+        and b becomes a view into that; see `one_vector`.
+        """
         return one_vector([p for _, p in self.parameter_items(trainable_only=True)])
 
-    def flatten(self, grads):
-        """The gradients {path: array} as one vector (P,), ordered like `parameters`."""
+    def flatten(self, grads: dict[str, Array]) -> Array:
+        """Join the gradients {path: array} to one vector (P,), in the order of `parameters`."""
         paths = [path for path, _ in self.parameter_items(trainable_only=True)]
         missing = set(paths) - set(grads)
         if missing or not paths:
@@ -201,79 +263,59 @@ class Layer:
         return xp_of(*parts).concatenate(parts)
 
     @property
-    def n_parameters(self):
-        """How many numbers the layer holds as parameters, frozen ones too."""
+    def n_parameters(self) -> int:
+        """Number of entries of all parameters, frozen ones too."""
         return sum(p.value.size for _, p in self.parameter_items())
 
-    # ---------------------------------------------------------------------------------- whole
+    # ----------------------------------------------------------------- calls, copies and names
 
     def __call__(self, x):
-        """The output for x, at inference: y without the cache."""
+        """Compute the output for x in inference mode: y without the cache."""
         return self.forward(x)[0]
 
-    def set_rng(self, rng):
-        """Let every layer inside that draws noise or masks draw from this `RNG` (or seed)."""
+    def set_rng(self, rng: RNG | int) -> None:
+        """Set the `RNG` (or seed) from which the layers inside draw noise and masks."""
         rng = as_rng(rng)
         for layer in self.named_layers().values():
             layer.rng = rng
 
-    def astype(self, dtype):
-        """A copy whose parameters and state are of another precision, float32 or float64."""
+    def astype(self, dtype: Any) -> "Layer":
+        """Copy with parameters and state of another precision, "float32" or "float64"."""
         dtype = as_float_dtype(dtype)
-        twin = self.map_arrays(lambda array: array.astype(dtype))
-        for layer in twin.named_layers().values():
+        copied = self.map_arrays(lambda array: array.astype(dtype))
+        for layer in copied.named_layers().values():
             layer.dtype = dtype if layer.dtype is not None else None
-        return twin
+        return copied
 
-    def map_arrays(self, f):
-        """A copy in which f(array) stands for every array: `to_numpy` carries a model over."""
-        twin = copy.deepcopy(self)
-        for _, p in twin.parameter_items():
+    def map_arrays(self, f: Callable[[Array], Array]) -> "Layer":
+        """Copy with f(array) in place of each array; ``map_arrays(to_numpy)`` copies from a GPU."""
+        copied = copy.deepcopy(self)
+        for _, p in copied.parameter_items():
             p.value = f(p.value)
-        for layer in twin.named_layers().values():
+        for layer in copied.named_layers().values():
             layer.state = {name: f(value) for name, value in layer.state.items()}
-        return twin
+        return copied
 
     def expect_rank(self, input_shape, rank):
-        """The input shape, after checking that it has this many axes (no batch axis)."""
+        """Return the input shape, after checking that it has this many axes (no batch axis)."""
         check_rank(self, input_shape, rank)
         return input_shape
 
     @property
-    def title(self):
-        """How errors name this layer: Dense 'dense_1'."""
+    def title(self) -> str:
+        """Name of the layer in messages, such as Dense 'dense_1'."""
         kind = type(self).__name__
         return f"{kind} '{self.name}'" if self.name else kind
 
-    def default_name(self):
-        """Keras' default: MaxPooling2D -> max_pooling2d."""
-        return re.sub(WORD_START, "_", type(self).__name__).lower()
+    def default_name(self) -> str:
+        """Name of a layer without a given one, as in Keras: MaxPooling2D -> max_pooling2d."""
+        word_start = r"(?<=[a-z])(?=[A-Z][a-z])|(?<=2D)(?=[A-Z])"  # Max|Pooling2D, Leaky|ReLU
+        return re.sub(word_start, "_", type(self).__name__).lower()
 
     def __repr__(self):
         return constructor_call(self)
 
 
-def _remembering_shapes(build):
-    @functools.wraps(build)
-    def framed(self, input_shape, rng):
-        input_shape = checked_sizes(self, input_shape)
-        if self.input_shape is not None and self.input_shape != input_shape:
-            raise ShapeError(
-                f"{self.title} was built for {format_shape(self.input_shape)} and cannot take "
-                f"{format_shape(input_shape)} as well: make a second layer"
-            )
-        if self.input_shape is None:
-            self.output_shape = tuple(build(self, input_shape, as_rng(rng)))
-            self.input_shape, self.dtype = input_shape, float_dtype()
-        return self.output_shape
-
-    return framed
-
-
-def _checking_input(forward):
-    @functools.wraps(forward)
-    def framed(self, x, train=False):
-        self.check_input(x)
-        return forward(self, x, train)
-
-    return framed
+@functools.cache
+def _has_option(function, name):
+    return name in inspect.signature(function).parameters

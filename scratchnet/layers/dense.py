@@ -13,9 +13,20 @@ class Dense(Layer):
     backward   dL/dW = x^T dL/dy      dL/db = sum over the batch of dL/dy      dL/dx = dL/dy W^T
 
     Parameters
-        units                M, how many numbers come out
-        kernel_initializer   how W is drawn: a name in `scratchnet.initializers`, or a function
-        use_bias             False leaves b out
+        units                M, the number of outputs
+        kernel_initializer   name of a function in `scratchnet.initializers`, or a function
+                             ``(rng, shape) -> array``, that makes the initial W
+        use_bias             False: y = x W
+
+    Plain form: `dense` in scratchnet/layers/plain.py.
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dense
+    >>> layer = Dense(2, kernel_initializer="ones")
+    >>> layer.build((3,), 0)
+    (2,)
+    >>> layer(np.array([[1, 2, 3]], "float32"))
+    array([[6., 6.]], dtype=float32)
     """
 
     remembers = "x"
@@ -25,11 +36,11 @@ class Dense(Layer):
         self.units = check_positive_int("Dense", "units", units)
         self.use_bias = check_bool("Dense", "use_bias", use_bias)
         self.kernel_initializer = kernel_initializer
-        self.draw = initializer(kernel_initializer)
+        self.initializer = initializer(kernel_initializer)
 
     def build(self, input_shape, rng):
         (d,) = self.expect_rank(input_shape, 1)
-        self.add("W", self.draw(rng, (d, self.units)))
+        self.add("W", self.initializer(rng, (d, self.units)))  # from now on, self.W
         if self.use_bias:
             self.add("b", zeros((self.units,)))
         return (self.units,)
@@ -38,17 +49,20 @@ class Dense(Layer):
         y = x @ self.W  # (N, D) (D, M) -> (N, M)
         if self.use_bias:
             y += self.b  # (N, M) + (M,)
-        return y, x  # what backward must remember: the input, nothing else
+        return y, x  # the cache is x: with x and the layer's W, backward has all it needs
 
-    def backward(self, dy, x):
-        return self.input_gradient(dy, x), self.weight_gradients(dy, x)
+    def backward(self, dy, x, need_dx=True, need_grads=True):
+        """Compute (dx, {"W": dW, "b": db}); x is the cache of `forward`.
 
-    def input_gradient(self, dy, x):
-        return dy @ self.W.T  # (N, M) (M, D) -> (N, D)
-
-    def weight_gradients(self, dy, x):
+        Parameters
+            need_dx      False: None instead of dx. In the first layer of a model, where dx is not
+                         used, this saves a third of the layer's products
+            need_grads   False: {} instead of the gradients, in a model that is not trained
+        """
+        dx = dy @ self.W.T if need_dx else None  # (N, M) (M, D) -> (N, D)
+        if not need_grads:
+            return dx, {}
         dW = x.T @ dy  # (D, N) (N, M) -> (D, M)
-        if not self.use_bias:
-            return {"W": dW}
-        db = dy.sum(axis=0)  # every sample used the same b, so their pulls add up: (M,)
-        return {"W": dW, "b": db}
+        db = dy.sum(axis=0)  # (M,): all samples share b, so its gradient sums over the batch
+        grads = {"W": dW, "b": db} if self.use_bias else {"W": dW}
+        return dx, grads

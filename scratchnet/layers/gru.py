@@ -1,93 +1,96 @@
-"""GRU: the gated recurrent unit, an LSTM without a cell of its own and with a gate less."""
+"""GRU: the gated recurrent unit, a recurrent layer with two gates and no separate cell."""
 
 from scratchnet.backend import xp_of, zeros
 from scratchnet.layers.recurrent import Recurrent, activation_of
 
 
 class GRU(Recurrent):
-    """Cho et al. (2014), in the form of Keras' default reset_after=True.
+    """Gated recurrent unit: Cho et al. (2014), in the form of Keras' default reset_after=True.
 
-        (az ar ag) = x W + b[0]      (rz rr rg) = h U + b[1]
-        z = s(az + rz)               how much of the old state stays
-        q = s(ar + rr)               how much of it the new one may see ("reset")
-        g = phi(ag + q rg)           the new
-        h' = z h + (1 - z) g
+    forward    x (N, T, D) -> the last h (N, M), or every h (N, T, M); other forms: `Recurrent`.
+               At each step, with s = recurrent_activation, phi = activation and elementwise
+               products except those with W and U:
 
-    The reset gate acts AFTER the product with U. In the paper it acts before, on h itself: then the
-    product for g would have to wait for q, two products a step instead of one. It is also what
-    PyTorch and cuDNN compute. rg needs a bias of its own here, because q multiplies it: b is
-    (2, 3M).
+        (a_z a_r a_g) = x W + b[0]             (N, M) each
+        (u_z u_r u_g) = h U + b[1]
+        z = s(a_z + u_z)                       update gate: the share of the old state that stays
+        r = s(a_r + u_r)                       reset gate: the share of u_g in the candidate
+        g = phi(a_g + r u_g)                   candidate
+        h_new = z h + (1 - z) g                state and output
 
-    backward, with dh' arriving, and then through s' and phi' to the a and r:
+    backward   At each step, from the last to the first, with the gradient dh_new:
 
-        dz = dh' (h - g)     dg = dh' (1 - z)     dq = dag rg     drg = dag q
-        dh = dh' z + dr U^T
+        dz = dh_new (h - g)                    da_z = dz s'(a_z + u_z)         du_z = da_z
+        dg = dh_new (1 - z)                    da_g = dg phi'(a_g + r u_g)     du_g = da_g r
+        dr = da_g u_g                          da_r = dr s'(a_r + u_r)         du_r = da_r
+        dh = dh_new z + du U^T                 the dh_new of the step before
+        dx = da W^T        dW = sum of x^T da        dU = sum of h^T du
+        db[0] = sum of da                      db[1] = sum of du
 
-    Parameters beyond those of `Recurrent`
-        recurrent_activation   s, of the two gates
+    s' and phi' are computed from the gates: s'(a_z + u_z) = z (1 - z), and 1 - g^2 for phi = tanh.
+
+    Two conventions. As in Cho et al., z is the share of the OLD state; some books have 1 - z for z.
+    The reset gate multiplies h U, as in Keras, PyTorch and cuDNN; in the paper it multiplies h
+    before the product with U, and then a step needs two products one after the other. Because r
+    multiplies u_g, u_g has a bias of its own: b is (2, 3M).
+
+    Plain form: `gru_step` and `gru_step_backward` in scratchnet/layers/plain.py, one step with
+    phi = tanh. The docstring of scratchnet/layers/recurrent.py has the table of what is computed
+    before, in and after the loop over the steps.
+
+    Parameters
+        units, activation, ...   those of `Recurrent`
+        recurrent_activation     s, of the two gates
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import GRU
+    >>> layer = GRU(64)
+    >>> layer.build((50, 1), 0)
+    (64,)
+    >>> layer.W.shape, layer.U.shape, layer.b.shape  # the columns are z, r, g
+    ((1, 192), (64, 192), (2, 192))
+    >>> layer(np.zeros((8, 50, 1), "float32")).shape
+    (8, 64)
     """
 
-    states, gates, separate_gradients = ("h",), 3, True
+    n_gates, du_is_da = 3, False
 
-    def __init__(
-        self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        return_sequences=False,
-        return_state=False,
-        go_backwards=False,
-        mask_value=None,
-        name=None,
-    ):
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            kernel_initializer,
-            recurrent_initializer,
-            return_sequences,
-            return_state,
-            go_backwards,
-            mask_value,
-            name,
-        )
+    def __init__(self, units, activation="tanh", *, recurrent_activation="sigmoid", **options):
+        super().__init__(units, activation, **options)
         self.recurrent_activation = recurrent_activation
-        self.s, self.s_slope = activation_of(recurrent_activation)
+        self.s, self.s_derivative = activation_of(recurrent_activation)
 
     def initial_bias(self):
         return zeros((2, 3 * self.units))
 
-    def bias_of_x(self):
+    def input_bias(self):
         return self.b[0]
 
-    def bias_gradient(self, db, dr):
-        return xp_of(db).stack([db, dr.sum(axis=1).reshape(-1)])
+    def bias_gradient(self, db, du):
+        return xp_of(db).stack([db, du.sum(axis=1).reshape(-1)])
 
-    def step(self, a, r, before, after):
-        (h,), (h_after,), xp = before, after, xp_of(a)
+    def step(self, a, u, state, new_state):
+        (h,), (h_new,), xp = state, new_state, xp_of(a)
         if self.use_bias:
-            r += self.b[1].reshape(3, 1, -1)
-        zq, z, q, g, rg = a[:2], a[0], a[1], a[2], r[2].copy()
-        zq += r[:2]
-        self.s(zq, out=zq)
-        g += q * rg
-        self.phi(g, out=g)
-        xp.add(g, z * (h - g), out=h_after)
-        return rg
+            u += self.b[1].reshape(3, 1, -1)
+        z, r, g = a[0], a[1], a[2]  # views (N, M): a becomes the gates
+        a[:2] += u[:2]
+        self.s(a[:2], out=a[:2])  # z = s(a_z + u_z) and r = s(a_r + u_r), in one call
+        g += r * u[2]
+        self.phi(g, out=g)  # g = phi(a_g + r u_g)
+        xp.add(g, z * (h - g), out=h_new)  # h_new = g + z (h - g) = z h + (1 - z) g
+        return u[2].copy()  # u_g; a copy, because the next step writes into u
 
-    def step_back(self, da, dr, pulls, gates, rg, before):
-        (dh,), (h,), xp = pulls, before, xp_of(da)
-        zq, z, q, g = gates[:2], gates[0], gates[1], gates[2]
-        dzq, dag = da[:2], da[2]
-        xp.multiply(dh, 1 - z, out=dag)
-        dag *= self.phi_slope(g)
-        xp.multiply(dh, h - g, out=da[0])
-        xp.multiply(dag, rg, out=da[1])
-        dzq *= self.s_slope(zq)
-        dr[:2] = dzq
-        xp.multiply(dag, q, out=dr[2])
+    def step_backward(self, dstates, da, du, gates, u_g, state, UT):
+        (dh,), (h,), xp = dstates, state, xp_of(da)  # dh_new; dh at the end
+        z, r, g = gates[0], gates[1], gates[2]
+        da_z, da_r, da_g = da[0], da[1], da[2]
+        xp.multiply(dh, 1 - z, out=da_g)  # dg
+        da_g *= self.phi_derivative(g)
+        xp.multiply(dh, h - g, out=da_z)  # dz
+        xp.multiply(da_g, u_g, out=da_r)  # dr
+        da[:2] *= self.s_derivative(gates[:2])  # da_z and da_r
+        du[:2] = da[:2]  # du_z = da_z, du_r = da_r
+        xp.multiply(da_g, r, out=du[2])  # du_g
         dh *= z
+        dh += self.through_U(du, UT)  # dh = dh_new z + du U^T

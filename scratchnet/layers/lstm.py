@@ -1,78 +1,76 @@
-"""LSTM: long short-term memory, a recurrent layer whose memory cell is added to, not multiplied."""
+"""LSTM: long short-term memory, a recurrent layer with a memory cell and three gates."""
 
 from scratchnet.backend import ones, xp_of, zeros
 from scratchnet.layers.recurrent import Recurrent, activation_of
-from scratchnet.numerics import sigmoid
 from scratchnet.validation import check_bool
 
 
-def lstm_step(x, h, c, W, U, b):
-    """One step, written out: (h', c') of x (N, D), h and c (N, M). The twin of the layer's loop.
-
-    Formulas as in `LSTM`, with phi = tanh; W (D, 4M), U (M, 4M), b (4M,).
-    """
-    xp, M = xp_of(x), h.shape[1]
-    a = x @ W + h @ U + b  # (N, 4M)
-    i = sigmoid(a[:, :M])  # how much of the new is let in
-    f = sigmoid(a[:, M : 2 * M])  # how much of the old is kept
-    g = xp.tanh(a[:, 2 * M : 3 * M])  # the new
-    o = sigmoid(a[:, 3 * M :])  # how much of the cell is shown
-    c = f * c + i * g
-    h = o * xp.tanh(c)
-    return h, c
-
-
 class LSTM(Recurrent):
-    """Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000).
+    """Long short-term memory: Hochreiter and Schmidhuber (1997), forget gate: Gers et al. (2000).
 
-        (i f g o) = x W + b + h U            then s (a sigmoid) on i, f, o and phi on g
-        c' = f c + i g                       the cell
-        h' = o phi(c')                       the output
+    forward    x (N, T, D) -> the last h (N, M), or every h (N, T, M); other forms: `Recurrent`.
+               At each step, with the state (h, c), s = recurrent_activation, phi = activation and
+               elementwise products except those with W and U:
 
-    backward, with dh', dc' arriving:
+        (a_i a_f a_g a_o) = x W + b + h U      pre-activations, (N, M) each
+        i = s(a_i)                             input gate: the share of g that enters the cell
+        f = s(a_f)                             forget gate: the share of c that stays in the cell
+        g = phi(a_g)                           candidate
+        o = s(a_o)                             output gate: the share of the cell that is output
+        c_new = f c + i g                      cell
+        h_new = o phi(c_new)                   output
 
-        do = dh' phi(c')     dc' += dh' o phi'(c')     df = dc' c     di = dc' g     dg = dc' i
-        dc = dc' f           each gate times its own slope gives da;  dh = da U^T
+    backward   At each step, from the last to the first, with the gradients dh_new and dc_new:
 
-    As long as f is near 1, dc passes a step almost unchanged: that is what keeps the gradient alive
-    over many steps. Hence the bias of f starts at 1 (Gers et al.; Jozefowicz et al., 2015).
+        dc_new += dh_new o phi'(c_new)         first, because c_new also has an effect through h_new
+        di = dc_new g                          da_i = di s'(a_i)
+        df = dc_new c                          da_f = df s'(a_f)
+        dg = dc_new i                          da_g = dg phi'(a_g)
+        do = dh_new phi(c_new)                 da_o = do s'(a_o)
+        dc = dc_new f                          the dc_new of the step before
+        dh = da U^T                            the dh_new of the step before
+        dx = da W^T        dW = sum of x^T da        dU = sum of h^T da        db = sum of da
 
-    Parameters beyond those of `Recurrent`; the state is (h, c), so an input is x or (x, h0, c0)
-        recurrent_activation   s, of the three gates
-        unit_forget_bias       f's bias starts at 1 instead of 0
+    s' and phi' are computed from the gates: s'(a_i) = i (1 - i), phi'(a_g) = 1 - g^2 for tanh. As
+    long as f is near 1, dc = dc_new f passes a step almost unchanged, so the gradient does not
+    vanish over many steps. Hence b starts at 1 in the columns of f (Gers et al.; Jozefowicz et al.,
+    2015).
+
+    Plain form: `lstm_step` and `lstm_step_backward` in scratchnet/layers/plain.py, one step with
+    phi = tanh. The docstring of scratchnet/layers/recurrent.py has the table of what is computed
+    before, in and after the loop over the steps.
+
+    Parameters
+        units, activation, ...   those of `Recurrent`. The state is (h, c): an input is x, or
+                                 (x, h0, c0)
+        recurrent_activation     s, of the three gates
+        unit_forget_bias         False: b starts at 0 in the columns of f, too
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import LSTM
+    >>> layer = LSTM(64, return_sequences=True)
+    >>> layer.build((50, 1), 0)
+    (50, 64)
+    >>> layer.W.shape, layer.U.shape, layer.b.shape  # the columns are i, f, g, o
+    ((1, 256), (64, 256), (256,))
+    >>> layer(np.zeros((8, 50, 1), "float32")).shape
+    (8, 50, 64)
     """
 
-    states, gates = ("h", "c"), 4
+    state_names, n_gates = ("h", "c"), 4
 
     def __init__(
         self,
         units,
         activation="tanh",
+        *,
         recurrent_activation="sigmoid",
         unit_forget_bias=True,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        return_sequences=False,
-        return_state=False,
-        go_backwards=False,
-        mask_value=None,
-        name=None,
+        **options,
     ):
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            kernel_initializer,
-            recurrent_initializer,
-            return_sequences,
-            return_state,
-            go_backwards,
-            mask_value,
-            name,
-        )
+        super().__init__(units, activation, **options)
         self.recurrent_activation = recurrent_activation
-        self.s, self.s_slope = activation_of(recurrent_activation)
+        self.s, self.s_derivative = activation_of(recurrent_activation)
         self.unit_forget_bias = check_bool("LSTM", "unit_forget_bias", unit_forget_bias)
 
     def initial_bias(self):
@@ -81,30 +79,31 @@ class LSTM(Recurrent):
             b[M : 2 * M] = ones((M,))
         return b
 
-    def step(self, a, r, before, after):
-        (_, c), (h_after, c_after), xp = before, after, xp_of(a)
-        a += r
-        i_f, i, f, g, o = a[:2], a[0], a[1], a[2], a[3]
-        self.s(i_f, out=i_f)  # neighbours: one call for both
-        self.phi(g, out=g)
-        self.s(o, out=o)
-        xp.multiply(f, c, out=c_after)
-        c_after += i * g
-        phi_c = self.phi(c_after)
-        xp.multiply(o, phi_c, out=h_after)
+    def step(self, a, u, state, new_state):
+        (_, c), (h_new, c_new), xp = state, new_state, xp_of(a)
+        i, f, g, o = a[0], a[1], a[2], a[3]  # views (N, M): a becomes the gates
+        a += u
+        self.s(a[:2], out=a[:2])  # i = s(a_i) and f = s(a_f), in one call
+        self.phi(g, out=g)  # g = phi(a_g)
+        self.s(o, out=o)  # o = s(a_o)
+        xp.multiply(f, c, out=c_new)
+        c_new += i * g  # c_new = f c + i g
+        phi_c = self.phi(c_new)
+        xp.multiply(o, phi_c, out=h_new)  # h_new = o phi(c_new)
         return phi_c
 
-    def step_back(self, da, dr, pulls, gates, phi_c, before):
-        (dh, dc), (_, c), xp = pulls, before, xp_of(da)
-        i_f, i, f, g, o = gates[:2], gates[0], gates[1], gates[2], gates[3]
-        da_if, da_g, da_o = da[:2], da[2], da[3]
-        dc += dh * o * self.phi_slope(phi_c)
-        xp.multiply(dc, g, out=da[0])
-        xp.multiply(dc, c, out=da[1])
-        xp.multiply(dc, i, out=da_g)
-        xp.multiply(dh, phi_c, out=da_o)
-        da_if *= self.s_slope(i_f)
-        da_g *= self.phi_slope(g)
-        da_o *= self.s_slope(o)
-        dc *= f
-        dh[...] = 0  # all of h's way is through U
+    def step_backward(self, dstates, da, du, gates, phi_c, state, UT):
+        (dh, dc), (_, c), xp = dstates, state, xp_of(da)  # dh_new and dc_new; dh and dc at the end
+        i, f, g, o = gates[0], gates[1], gates[2], gates[3]
+        da_i, da_f, da_g, da_o = da[0], da[1], da[2], da[3]
+        dc += dh * o * self.phi_derivative(phi_c)
+        xp.multiply(dc, g, out=da_i)  # di
+        xp.multiply(dc, c, out=da_f)  # df
+        xp.multiply(dc, i, out=da_g)  # dg
+        xp.multiply(dh, phi_c, out=da_o)  # do
+        da[:2] *= self.s_derivative(gates[:2])  # da_i = di s'(a_i) and da_f = df s'(a_f)
+        da_g *= self.phi_derivative(g)
+        da_o *= self.s_derivative(o)
+        dc *= f  # dc = dc_new f
+        dh[...] = 0  # h enters the step only through u = h U
+        dh += self.through_U(da, UT)  # dh = da U^T

@@ -1,9 +1,9 @@
-"""Normalization: subtract a mean, divide by a standard deviation, learn a new scale and shift.
+"""BatchNormalization and LayerNormalization.
 
-    x^ = (x - mean) / sqrt(var + epsilon)            y = gamma x^ + beta
+    x_hat = (x - mean) / sqrt(var + epsilon)            y = gamma x_hat + beta
 
-The two layers differ in what they average over: the batch (one mean per channel), or the channels
-(one mean per sample). Both need the same step backward, `_through_statistics`.
+The two layers differ in the axes over which mean and variance are taken: the batch (one mean for
+each channel), or the channels (one mean for each sample). Both use `_statistics_gradient`.
 """
 
 from scratchnet.backend import ones, xp_of, zeros
@@ -12,23 +12,32 @@ from scratchnet.layers.shapes import ShapeError
 from scratchnet.validation import check_bool, check_float
 
 
-def _through_statistics(dxhat, xhat, inv_std, axes):
-    """dL/dx from dL/dx^ where mean and variance were taken from x itself, over these axes.
+def _statistics_gradient(dx_hat, x_hat, inv_std, axes):
+    """Gradient dx from dx_hat, where mean and variance are those of x itself over these axes.
 
-    Moving one x moves x^ directly, moves the mean, and moves the variance: three terms,
-    dx = (dx^ - mean(dx^) - x^ mean(dx^ x^)) / std.
+    x acts on the loss in three ways: through x_hat directly, through the mean and through the
+    variance. With n numbers in a mean, std = sqrt(var + epsilon) and sums over these axes,
+
+        directly              dx_hat / std
+        through the mean      dL/dmean = -sum(dx_hat) / std             dmean/dx = 1 / n
+        through the variance  dL/dvar  = -sum(dx_hat x_hat) / (2 std^2)
+                              dvar/dx  = 2 (x - mean) / n = 2 x_hat std / n
+
+        dx = (dx_hat - mean(dx_hat) - x_hat mean(dx_hat x_hat)) / std
+
+    Plain form: `batch_norm_backward` in scratchnet/layers/plain.py, one derivative for each line.
     """
     return inv_std * (
-        dxhat
-        - dxhat.mean(axis=axes, keepdims=True)
-        - xhat * (dxhat * xhat).mean(axis=axes, keepdims=True)
+        dx_hat
+        - dx_hat.mean(axis=axes, keepdims=True)
+        - x_hat * (dx_hat * x_hat).mean(axis=axes, keepdims=True)
     )
 
 
 class _Normalization(Layer):
-    """What both have in common: gamma and beta, one of each for every channel (last axis)."""
+    """Common part of both layers: gamma and beta, one of each for every channel (last axis)."""
 
-    remembers = "x^ and 1/std"
+    remembers = "x_hat and 1/std"
 
     def __init__(self, epsilon, center, scale, name):
         super().__init__(name)
@@ -39,7 +48,7 @@ class _Normalization(Layer):
 
     def build(self, input_shape, rng):
         if not input_shape:
-            raise ShapeError(f"{self.title} expects (N, ..., C); got (N)")
+            raise ShapeError(f"{self.title} expects (N, ..., C), at least two axes; got (N)")
         channels = input_shape[-1]
         if self.scale:
             self.add("gamma", ones((channels,)))
@@ -47,33 +56,54 @@ class _Normalization(Layer):
             self.add("beta", zeros((channels,)))
         return input_shape
 
-    def _scale_and_shift(self, xhat):
-        y = xhat * self.gamma if self.scale else xhat  # (..., C) * (C,)
+    def _scale_and_shift(self, x_hat):
+        y = x_hat * self.gamma if self.scale else x_hat  # (..., C) * (C,)
         return y + self.beta if self.center else y
 
-    def _gradients(self, dy, xhat):
-        """(dL/dx^, {gamma, beta}): every row used the same gamma and beta, so sum over rows."""
-        rows = tuple(range(dy.ndim - 1))
+    def _gradients(self, dy, x_hat):
+        """Compute (dx_hat, grads): gamma and beta are shared, so their gradients are sums."""
+        axes = tuple(range(dy.ndim - 1))  # all but the channels
         grads = {}
         if self.scale:
-            grads["gamma"] = (dy * xhat).sum(axis=rows)  # (..., C) -> (C,)
+            grads["gamma"] = (dy * x_hat).sum(axis=axes)  # (..., C) -> (C,)
         if self.center:
-            grads["beta"] = dy.sum(axis=rows)
-        return (dy * self.gamma if self.scale else dy), grads
+            grads["beta"] = dy.sum(axis=axes)
+        dx_hat = dy * self.gamma if self.scale else dy
+        return dx_hat, grads
 
 
 class BatchNormalization(_Normalization):
-    """Normalize each channel over the batch (and height and width): Ioffe and Szegedy (2015).
+    """Batch normalization: each channel over the batch and, for images, height and width.
 
-    Training: mean and variance (biased, as in Keras) of this batch. Inference: their running
-    averages, so that a sample's result does not depend on its neighbours. forward is pure: the
-    averages move only in `commit(cache)`, which a training step calls once. Frozen, they stay.
+    forward    x_hat = (x - mean) / sqrt(var + epsilon), y = gamma x_hat + beta, with
+               training    mean and (biased) variance of this batch
+               inference   their running averages, so that the result for a sample does not depend
+                           on the other samples
+    backward   training    dx = (dx_hat - mean(dx_hat) - x_hat mean(dx_hat x_hat)) / std
+               inference   dx = dx_hat / std
+               with dx_hat = dy gamma, dgamma = sum of dy x_hat, dbeta = sum of dy
+
+    `forward` does not change the running averages. A training step calls `update_running_stats`
+    once; in a frozen layer (``trainable = False``) the averages stay as they are.
+
+    Plain form: `batch_norm` in scratchnet/layers/plain.py.
+    Source: Ioffe and Szegedy (2015); momentum and epsilon as in Keras.
 
     Parameters
-        momentum   running = momentum * running + (1 - momentum) * batch
+        momentum   average = momentum * average + (1 - momentum) * batch
         epsilon    added to the variance
-        center     learn beta
-        scale      learn gamma
+        center     False: without beta
+        scale      False: without gamma
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import BatchNormalization
+    >>> layer = BatchNormalization()
+    >>> layer.build((1,), 0)
+    (1,)
+    >>> y, cache = layer.forward(np.array([[1.0], [3.0]], "float32"), train=True)
+    >>> y.round(3)
+    array([[-1.],
+           [ 1.]], dtype=float32)
     """
 
     needs_whole_batch = True  # mean and variance are those of all samples
@@ -92,37 +122,53 @@ class BatchNormalization(_Normalization):
 
     def forward(self, x, train=False):
         if train:
-            rows = tuple(range(x.ndim - 1))  # every axis but the channels
-            mean, var = x.mean(axis=rows), x.var(axis=rows)  # (C,)
+            axes = tuple(range(x.ndim - 1))  # all but the channels
+            mean, var = x.mean(axis=axes), x.var(axis=axes)  # (C,)
         else:
             mean, var = self.state["moving_mean"], self.state["moving_variance"]
         inv_std = 1 / xp_of(var).sqrt(var + self.epsilon)  # (C,)
-        xhat = (x - mean) * inv_std  # (..., C)
-        return self._scale_and_shift(xhat), (xhat, inv_std, (mean, var) if train else None)
+        x_hat = (x - mean) * inv_std  # (..., C)
+        return self._scale_and_shift(x_hat), (x_hat, inv_std, (mean, var) if train else None)
 
     def backward(self, dy, cache):
-        xhat, inv_std, batch_statistics = cache
-        dxhat, grads = self._gradients(dy, xhat)
+        x_hat, inv_std, batch_statistics = cache
+        dx_hat, grads = self._gradients(dy, x_hat)
         if batch_statistics is None:  # inference: mean and variance are constants
-            return dxhat * inv_std, grads
-        return _through_statistics(dxhat, xhat, inv_std, tuple(range(dy.ndim - 1))), grads
+            return dx_hat * inv_std, grads
+        axes = tuple(range(dy.ndim - 1))
+        return _statistics_gradient(dx_hat, x_hat, inv_std, axes), grads
 
     def update_running_stats(self, cache):
-        batch_statistics = cache[2]
+        _, _, batch_statistics = cache
         if batch_statistics is not None and self.trainable:
-            for running, now in zip(self.state.values(), batch_statistics, strict=True):
-                running += (1 - self.momentum) * (now - running)
+            for average, new in zip(self.state.values(), batch_statistics, strict=True):
+                average += (1 - self.momentum) * (new - average)
 
 
 class LayerNormalization(_Normalization):
-    """Normalize each sample, at each position, over its channels (last axis): Ba et al. (2016).
+    """Layer normalization: each sample, at each position, over its channels (the last axis).
 
-    Training and inference are the same, and samples never mix.
+    forward    x_hat = (x - mean) / sqrt(var + epsilon), y = gamma x_hat + beta, in training and in
+               inference; samples do not depend on one another
+    backward   dx = (dx_hat - mean(dx_hat) - x_hat mean(dx_hat x_hat)) / std
+               with dx_hat = dy gamma, dgamma = sum of dy x_hat, dbeta = sum of dy, and the two
+               means over the channels
+
+    Source: Ba et al. (2016).
 
     Parameters
         epsilon    added to the variance
-        center     learn beta
-        scale      learn gamma
+        center     False: without beta
+        scale      False: without gamma
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import LayerNormalization
+    >>> layer = LayerNormalization()
+    >>> layer.build((2,), 0)
+    (2,)
+    >>> layer(np.array([[1, 3], [10, 30]], "float32")).round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
     """
 
     def __init__(self, epsilon=1e-3, center=True, scale=True, name=None):
@@ -131,10 +177,10 @@ class LayerNormalization(_Normalization):
     def forward(self, x, train=False):
         mean, var = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)  # (..., 1)
         inv_std = 1 / xp_of(x).sqrt(var + self.epsilon)
-        xhat = (x - mean) * inv_std  # (..., C)
-        return self._scale_and_shift(xhat), (xhat, inv_std)
+        x_hat = (x - mean) * inv_std  # (..., C)
+        return self._scale_and_shift(x_hat), (x_hat, inv_std)
 
     def backward(self, dy, cache):
-        xhat, inv_std = cache
-        dxhat, grads = self._gradients(dy, xhat)
-        return _through_statistics(dxhat, xhat, inv_std, -1), grads
+        x_hat, inv_std = cache
+        dx_hat, grads = self._gradients(dy, x_hat)
+        return _statistics_gradient(dx_hat, x_hat, inv_std, -1), grads

@@ -189,98 +189,98 @@ def unpool_backward(dy, indices):
 
 
 def lstm_step(x, h, c, W, U, b):
-    """Next state (h', c') of an LSTM, for x (N, D) and h, c (N, M). Optimized: `LSTM`.
+    """Next state (h_new, c_new) of an LSTM, for x (N, D) and h, c (N, M). Optimized: `LSTM`.
 
-    (ai af ag ao) = x W + b + h U              W (D, 4M), U (M, 4M), b (4M,)
-    i f o = sigmoid(ai af ao)                  g = tanh(ag)
-    c' = f c + i g                             h' = o tanh(c')
+    (a_i a_f a_g a_o) = x W + b + h U          W (D, 4M), U (M, 4M), b (4M,)
+    i f o = sigmoid(a_i a_f a_o)               g = tanh(a_g)
+    c_new = f c + i g                          h_new = o tanh(c_new)
 
     >>> import numpy as np
     >>> W, U, b, x, h, c = map(np.zeros, [(2, 4), (1, 4), 4, (1, 2), (1, 1), (1, 1)])
-    >>> lstm_step(x, h, c + 1, W, U, b)[1]  # c' = f c + i g, with f = 1/2 and g = 0
+    >>> lstm_step(x, h, c + 1, W, U, b)[1]  # c_new = f c + i g, with f = 1/2 and g = 0
     array([[0.5]])
     """
     xp = xp_of(x)
-    ai, af, ag, ao = xp.split(x @ W + b + h @ U, 4, axis=1)  # (N, M) each
-    i, f, g, o = sigmoid(ai), sigmoid(af), xp.tanh(ag), sigmoid(ao)
+    a_i, a_f, a_g, a_o = xp.split(x @ W + b + h @ U, 4, axis=1)  # (N, M) each
+    i, f, g, o = sigmoid(a_i), sigmoid(a_f), xp.tanh(a_g), sigmoid(a_o)
     c_new = f * c + i * g
     return o * xp.tanh(c_new), c_new
 
 
 def lstm_step_backward(dh_new, dc_new, x, h, c, W, U, b):
-    """Gradients dx, dh, dc, dW, dU and db of `lstm_step`, from dL/dh' and dL/dc'.
+    """Gradients dx, dh, dc, dW, dU and db of `lstm_step`, from dL/dh_new and dL/dc_new.
 
     >>> import numpy as np
     >>> W, U, b, x, h, c = map(np.zeros, [(2, 4), (1, 4), 4, (1, 2), (1, 1), (1, 1)])
-    >>> lstm_step_backward(np.zeros((1, 1)), np.ones((1, 1)), x, h, c, W, U, b)[2]  # dc = f dc'
+    >>> lstm_step_backward(np.zeros((1, 1)), np.ones((1, 1)), x, h, c, W, U, b)[2]  # dc = f dc_new
     array([[0.5]])
     """
     xp = xp_of(x)
-    ai, af, ag, ao = xp.split(x @ W + b + h @ U, 4, axis=1)  # as in lstm_step
-    i, f, g, o = sigmoid(ai), sigmoid(af), xp.tanh(ag), sigmoid(ao)
+    a_i, a_f, a_g, a_o = xp.split(x @ W + b + h @ U, 4, axis=1)  # as in lstm_step
+    i, f, g, o = sigmoid(a_i), sigmoid(a_f), xp.tanh(a_g), sigmoid(a_o)
     tanh_c = xp.tanh(f * c + i * g)
-    do = dh_new * tanh_c  # h' = o tanh(c')
-    dc_new = dc_new + dh_new * o * (1 - tanh_c**2)  # c' acts on the loss also through h'
-    di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f  # c' = f c + i g
-    dai, daf, dag, dao = di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)
-    da = xp.concatenate([dai, daf, dag, dao], axis=1)  # (N, 4M)
+    do = dh_new * tanh_c  # h_new = o tanh(c_new)
+    dc_new = dc_new + dh_new * o * (1 - tanh_c**2)  # c_new acts on the loss also through h_new
+    di, df, dg, dc = dc_new * g, dc_new * c, dc_new * i, dc_new * f  # c_new = f c + i g
+    da_i, da_f, da_g, da_o = di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)
+    da = xp.concatenate([da_i, da_f, da_g, da_o], axis=1)  # (N, 4M)
     return da @ W.T, da @ U.T, dc, x.T @ da, h.T @ da, da.sum(axis=0)
 
 
 def gru_step(x, h, W, U, b):
-    """Next state h' of a GRU, for x (N, D) and h (N, M). Optimized: `GRU`.
+    """Next state h_new of a GRU, for x (N, D) and h (N, M). Optimized: `GRU`.
 
-    (az aq ag) = x W + b[0]                    (rz rq rg) = h U + b[1]
-    z = sigmoid(az + rz)                       q = sigmoid(aq + rq)
-    g = tanh(ag + q rg)                        h' = z h + (1 - z) g
+    (a_z a_r a_g) = x W + b[0]                 (u_z u_r u_g) = h U + b[1]
+    z = sigmoid(a_z + u_z)                     r = sigmoid(a_r + u_r)
+    g = tanh(a_g + r u_g)                      h_new = z h + (1 - z) g
 
     >>> import numpy as np
     >>> W, U, b = map(np.zeros, [(2, 3), (1, 3), (2, 3)])  # (D, 3M), (M, 3M), (2, 3M)
-    >>> gru_step(np.ones((1, 2)), np.ones((1, 1)), W, U, b)  # h' = z h, with z = 1/2 and g = 0
+    >>> gru_step(np.ones((1, 2)), np.ones((1, 1)), W, U, b)  # h_new = z h, with z = 1/2 and g = 0
     array([[0.5]])
     """
     xp = xp_of(x)
-    az, aq, ag = xp.split(x @ W + b[0], 3, axis=1)  # (N, M) each
-    rz, rq, rg = xp.split(h @ U + b[1], 3, axis=1)
-    z, q = sigmoid(az + rz), sigmoid(aq + rq)
-    g = xp.tanh(ag + q * rg)
+    a_z, a_r, a_g = xp.split(x @ W + b[0], 3, axis=1)  # (N, M) each
+    u_z, u_r, u_g = xp.split(h @ U + b[1], 3, axis=1)
+    z, r = sigmoid(a_z + u_z), sigmoid(a_r + u_r)
+    g = xp.tanh(a_g + r * u_g)
     return z * h + (1 - z) * g
 
 
 def gru_step_backward(dh_new, x, h, W, U, b):
-    """Gradients dx, dh, dW, dU and db of `gru_step`, from dL/dh'.
+    """Gradients dx, dh, dW, dU and db of `gru_step`, from dL/dh_new.
 
     >>> import numpy as np
     >>> dh_new, x, h, W, U, b = map(np.zeros, [(1, 1), (1, 2), (1, 1), (2, 3), (1, 3), (2, 3)])
-    >>> gru_step_backward(dh_new + 1, x, h, W, U, b)[1]  # dh = z dh'
+    >>> gru_step_backward(dh_new + 1, x, h, W, U, b)[1]  # dh = z dh_new
     array([[0.5]])
     """
     xp = xp_of(x)
-    az, aq, ag = xp.split(x @ W + b[0], 3, axis=1)  # as in gru_step
-    rz, rq, rg = xp.split(h @ U + b[1], 3, axis=1)
-    z, q = sigmoid(az + rz), sigmoid(aq + rq)
-    g = xp.tanh(ag + q * rg)
-    dz, dg = dh_new * (h - g), dh_new * (1 - z)  # h' = z h + (1 - z) g
-    dag = dg * (1 - g**2)
-    dq, drg = dag * rg, dag * q  # g = tanh(ag + q rg)
-    daz, daq = dz * z * (1 - z), dq * q * (1 - q)  # also drz, drq: z sees az + rz
-    da, dr = xp.concatenate([daz, daq, dag], axis=1), xp.concatenate([daz, daq, drg], axis=1)
-    db = xp.stack([da.sum(axis=0), dr.sum(axis=0)])  # (2, 3M)
-    return da @ W.T, dr @ U.T + dh_new * z, x.T @ da, h.T @ dr, db
+    a_z, a_r, a_g = xp.split(x @ W + b[0], 3, axis=1)  # as in gru_step
+    u_z, u_r, u_g = xp.split(h @ U + b[1], 3, axis=1)
+    z, r = sigmoid(a_z + u_z), sigmoid(a_r + u_r)
+    g = xp.tanh(a_g + r * u_g)
+    dz, dg = dh_new * (h - g), dh_new * (1 - z)  # h_new = z h + (1 - z) g
+    da_g = dg * (1 - g**2)
+    dr, du_g = da_g * u_g, da_g * r  # g = tanh(a_g + r u_g)
+    da_z, da_r = dz * z * (1 - z), dr * r * (1 - r)  # equal to du_z and du_r
+    da, du = xp.concatenate([da_z, da_r, da_g], axis=1), xp.concatenate([da_z, da_r, du_g], axis=1)
+    db = xp.stack([da.sum(axis=0), du.sum(axis=0)])  # (2, 3M)
+    return da @ W.T, du @ U.T + dh_new * z, x.T @ da, h.T @ du, db
 
 
 def batch_norm(x, gamma, beta, epsilon=1e-3):
     """Normalized columns of x (N, C), in training. Optimized: `BatchNormalization`.
 
-    x^ = (x - mean) / sqrt(var + epsilon)         y = gamma x^ + beta
+    x_hat = (x - mean) / sqrt(var + epsilon)         y = gamma x_hat + beta
 
     >>> import numpy as np
     >>> batch_norm(np.array([[1.0], [3.0]]), np.ones(1), np.zeros(1), epsilon=0.0).ravel()
     array([-1.,  1.])
     """
     mean, var = x.mean(axis=0), x.var(axis=0)  # (C,); images enter as x.reshape(-1, C)
-    xhat = (x - mean) / xp_of(x).sqrt(var + epsilon)  # (N, C)
-    return gamma * xhat + beta
+    x_hat = (x - mean) / xp_of(x).sqrt(var + epsilon)  # (N, C)
+    return gamma * x_hat + beta
 
 
 def batch_norm_backward(dy, x, gamma, epsilon=1e-3):
@@ -293,8 +293,8 @@ def batch_norm_backward(dy, x, gamma, epsilon=1e-3):
     """
     centered = x - x.mean(axis=0)  # (N, C)
     std = xp_of(x).sqrt(x.var(axis=0) + epsilon)  # (C,)
-    dxhat = dy * gamma  # (N, C)
-    dvar = -0.5 * (dxhat * centered).sum(axis=0) / std**3  # x^ = centered (var + epsilon)^(-1/2)
-    dcentered = dxhat / std + dvar * 2 * centered / len(x)  # x^, and var = mean of centered^2
+    dx_hat = dy * gamma  # (N, C)
+    dvar = -0.5 * (dx_hat * centered).sum(axis=0) / std**3  # x_hat = centered / sqrt(var + epsilon)
+    dcentered = dx_hat / std + dvar * 2 * centered / len(x)  # x_hat, and var = mean of centered^2
     dx = dcentered - dcentered.mean(axis=0)  # centered = x - mean
     return dx, (dy * centered / std).sum(axis=0), dy.sum(axis=0)

@@ -1,7 +1,7 @@
-"""Layers that make a model learn less by heart: noise, dropout, a price on activity.
+"""Layers against overfitting: dropout, noise, and a penalty on large activations.
 
-Dropout and GaussianNoise draw from ``self.rng``, the `RNG` that `build` or `set_rng` gave them: the
-only thing that a forward pass changes. What was drawn is in the cache, so backward sees the same.
+Dropout and GaussianNoise draw from ``self.rng``, the `RNG` that `build` or `set_rng` sets. What
+`forward` drew, `backward` takes from the cache.
 """
 
 from scratchnet.backend import xp_of
@@ -10,16 +10,30 @@ from scratchnet.validation import check_float, unknown_name
 
 
 class Dropout(Layer):
-    """Training: y = x m / (1 - rate), with m = 0 at probability rate, else 1. Inference: y = x.
+    """Dropout: sets random inputs to zero in training.
 
+    forward    training    y = x m / (1 - rate), with m = 0 with probability rate, otherwise 1
+               inference   y = x
     backward   dx = dy m / (1 - rate)
 
-    The division keeps the mean of y at x, so inference needs no correction. Srivastava et al.
-    (2014); this "inverted" form is the one of Keras and PyTorch.
+    The division keeps the mean of y equal to x, so inference needs no factor: "inverted dropout",
+    as in Keras and PyTorch. Source: Srivastava et al. (2014).
+
+    Parameters
+        rate   probability that an input is set to zero, at least 0 and below 1
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dropout
+    >>> layer = Dropout(0.5)
+    >>> layer.build((4,), 0)
+    (4,)
+    >>> y, mask = layer.forward(np.ones((1, 4)), train=True)
+    >>> sorted(set(y.ravel().tolist()))  # 1 becomes 0 or 1 / (1 - rate)
+    [0.0, 2.0]
     """
 
     remembers = "the mask"
-    needs_whole_batch = True  # random numbers come in the order of the samples
+    needs_whole_batch = True  # random numbers are drawn for one sample after the other
 
     def __init__(self, rate, name=None):
         super().__init__(name)
@@ -41,9 +55,25 @@ class Dropout(Layer):
 
 
 class GaussianNoise(Layer):
-    """Training: y = x + e with e ~ N(0, stddev^2). Inference: y = x. backward: dx = dy."""
+    """Gaussian noise, added in training.
 
-    needs_whole_batch = True  # random numbers come in the order of the samples
+    forward    training    y = x + e with e ~ Normal(0, stddev^2)
+               inference   y = x
+    backward   dx = dy
+
+    Parameters
+        stddev   standard deviation of the noise
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import GaussianNoise
+    >>> layer = GaussianNoise(0.1)
+    >>> layer.build((2,), 0)
+    (2,)
+    >>> layer(np.array([[1.0, 2.0]]))  # in inference mode
+    array([[1., 2.]])
+    """
+
+    needs_whole_batch = True  # random numbers are drawn for one sample after the other
 
     def __init__(self, stddev, name=None):
         super().__init__(name)
@@ -63,15 +93,27 @@ class GaussianNoise(Layer):
 
 
 class ActivityRegularization(Layer):
-    """y = x, and the loss grows by P(x) = (l1 sum abs(x) + l2 sum x^2) / n.
+    """Penalty on activations: adds P(x) to the loss and returns x unchanged.
 
+    forward    y = x
+    penalty    P(x) = (l1 sum abs(x) + l2 sum x^2) / n
     backward   dx = dy + dP/dx = dy + (l1 sign(x) + 2 l2 x) / n, with sign(0) = 0
 
+    dy is the gradient of the loss behind this layer, which does not contain P; `backward` adds the
+    gradient of P.
+
     Parameters
-        l1, l2      the two prices
-        reduction   "mean": n = N, the price of an average sample, whatever the batch size (Keras);
-                    "sum": n = 1, summed over the batch: N times as strong. A price that looks small
-                    then silences every unit.
+        l1, l2      coefficients of the two terms
+        reduction   "mean": n = N, the mean penalty of a sample, independent of the batch size, as
+                    in Keras. "sum": n = 1, the sum over the batch, N times as large: coefficients
+                    that suit "mean" may then make all activations zero
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import ActivityRegularization
+    >>> layer = ActivityRegularization(l1=0.1)
+    >>> y, cache = layer.forward(np.array([[1.0, -2.0]]))
+    >>> round(float(layer.penalty(cache)), 3)  # 0.1 (1 + 2)
+    0.3
     """
 
     remembers = "x"
@@ -83,6 +125,7 @@ class ActivityRegularization(Layer):
         if reduction not in ("mean", "sum"):
             raise unknown_name("reduction", reduction, ["mean", "sum"])
         self.reduction = reduction
+        # a training step that splits the batch takes the mean over its parts, which is not the sum
         self.needs_whole_batch = reduction == "sum"
 
     def _n(self, x):

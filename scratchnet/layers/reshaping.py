@@ -1,4 +1,4 @@
-"""Layers that only rename axes. Their backward gives the gradient the shape that x had."""
+"""Flatten and Reshape: layers that change the shape of a sample and none of its numbers."""
 
 import math
 
@@ -8,7 +8,18 @@ from scratchnet.validation import require
 
 
 class Flatten(Layer):
-    """(N, H, W, C) -> (N, H*W*C), any number of axes after the first."""
+    """Vector of all numbers of a sample, (N, H, W, C) -> (N, H*W*C).
+
+    backward   dx = dy in the shape of x
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Flatten
+    >>> layer = Flatten()
+    >>> layer.build((28, 28, 1), 0)
+    (784,)
+    >>> layer(np.zeros((2, 28, 28, 1))).shape
+    (2, 784)
+    """
 
     remembers = "the shape of x"
 
@@ -18,15 +29,21 @@ class Flatten(Layer):
     def forward(self, x, train=False):
         return x.reshape(len(x), math.prod(x.shape[1:])), x.shape
 
-    def backward(self, dy, shape):
-        return dy.reshape(shape), {}
+    def backward(self, dy, x_shape):
+        return dy.reshape(x_shape), {}
 
 
 class Reshape(Layer):
-    """(N, ...) -> (N, *target_shape), the same numbers in the same order.
+    """Sample with the same numbers in another shape, (N, ...) -> (N, *target_shape).
+
+    backward   dx = dy in the shape of x
 
     Parameters
-        target_shape   without the batch axis; one entry may be -1: whatever is left
+        target_shape   without the batch axis; one size may be -1: it is computed from the others
+
+    >>> from scratchnet.layers import Reshape
+    >>> Reshape((28, 28, -1)).build((784,), 0)
+    (28, 28, 1)
     """
 
     remembers = "the shape of x"
@@ -36,9 +53,9 @@ class Reshape(Layer):
         if not isinstance(target_shape, (tuple, list)):
             raise TypeError(f"Reshape expects a tuple of sizes; got {target_shape!r}")
         self.target_shape = tuple(target_shape)
-        free = sum(n == -1 for n in self.target_shape)
+        unknown = sum(n == -1 for n in self.target_shape)
         require(
-            free <= 1 and all(n == -1 or n > 0 for n in self.target_shape),
+            unknown <= 1 and all(n == -1 or n > 0 for n in self.target_shape),
             f"Reshape expects sizes >= 1, at most one of them -1; got {self.target_shape}",
         )
 
@@ -49,12 +66,12 @@ class Reshape(Layer):
         if math.prod(shape) != n:
             raise ShapeError(
                 f"{self.title} cannot make {format_shape(self.target_shape)} of "
-                f"{format_shape(input_shape)}: {n} numbers a sample"
+                f"{format_shape(input_shape)}: a sample has {n} numbers"
             )
         return shape
 
     def forward(self, x, train=False):
         return x.reshape(len(x), *self.output_shape), x.shape
 
-    def backward(self, dy, shape):
-        return dy.reshape(shape), {}
+    def backward(self, dy, x_shape):
+        return dy.reshape(x_shape), {}

@@ -1,4 +1,4 @@
-"""Sampling: a random code whose mean and variance the encoder chose, with a gradient for both."""
+"""Sampling: a random code with learned mean and variance, by the reparameterization trick."""
 
 from scratchnet.backend import xp_of
 from scratchnet.layers.base import Layer
@@ -8,21 +8,35 @@ from scratchnet.validation import check_float
 
 
 class Sampling(Layer):
-    """Training: z = m + exp(v / 2) e with e ~ N(0, 1). Inference: z = m.
+    """Random code of a variational autoencoder, with the KL term of its loss.
 
-    The input holds both, side by side in its last axis: x = [m | v], v the log of the variance.
-    The loss grows by P = beta / N sum KL(N(m, exp(v)) || N(0, 1)), in nats for an average sample.
+    forward    x (N, 2Z) = [mu | log_var] -> z (N, Z), with log_var = log(sigma^2)
+               training    z = mu + sigma eps, with eps ~ Normal(0, 1) and sigma = exp(log_var / 2)
+               inference   z = mu
+    penalty    P = beta / N times the sum of KL(Normal(mu, sigma^2) || Normal(0, 1)) over the batch
+               and the Z components, in nats
+    backward   dmu      = dz                    + beta mu / N
+               dlog_var = dz sigma eps / 2      + beta (exp(log_var) - 1) / (2 N)
+               with dx = [dmu | dlog_var]. In inference mode z does not depend on log_var: only the
+               second term of dlog_var remains
 
-    forward    x (N, 2Z) -> z (N, Z)
-    backward   dm = dz + beta m / N
-               dv = dz e exp(v / 2) / 2 + beta (exp(v) - 1) / (2 N), at inference without e
+    The noise eps does not depend on mu and sigma, so z is a differentiable function of them: the
+    reparameterization trick of Kingma and Welling (2014), section 2.4. beta: Higgins et al. (2017).
 
-    The noise e does not depend on m and v, so z is a plain function of them and has a gradient:
-    the reparameterisation of Kingma and Welling (2014), section 2.4. beta: Higgins et al. (2017).
+    Parameters
+        beta   weight of the KL term in the loss
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Sampling
+    >>> layer = Sampling()
+    >>> layer.build((4,), 0)
+    (2,)
+    >>> layer(np.array([[0.5, -1.0, 0.0, 0.0]]))  # in inference mode, mu
+    array([[ 0.5, -1. ]])
     """
 
-    remembers = "m, v and exp(v / 2) e"
-    needs_whole_batch = True  # random numbers come in the order of the samples
+    remembers = "mu, log_var and sigma eps"
+    needs_whole_batch = True  # random numbers are drawn for one sample after the other
 
     def __init__(self, beta=1.0, name=None):
         super().__init__(name)
@@ -38,21 +52,21 @@ class Sampling(Layer):
         return (*before, width // 2)
 
     def forward(self, x, train=False):
-        z = x.shape[-1] // 2
-        m, v = x[..., :z], x[..., z:]  # (N, Z) each
+        n_codes = x.shape[-1] // 2  # Z
+        mu, log_var = x[..., :n_codes], x[..., n_codes:]  # (N, Z) each
         if not train:
-            return m, (m, v, None)
-        spread = xp_of(x).exp(0.5 * v) * self.rng.normal(like=v)  # (N, Z)
-        return m + spread, (m, v, spread)
+            return mu, (mu, log_var, None)
+        sigma_eps = xp_of(x).exp(0.5 * log_var) * self.rng.normal(like=log_var)  # (N, Z)
+        return mu + sigma_eps, (mu, log_var, sigma_eps)
 
     def penalty(self, cache):
-        m, v, _ = cache
-        return self.beta * kl_to_standard_normal(m, v).sum() / len(m)
+        mu, log_var, _ = cache
+        return self.beta * kl_to_standard_normal(mu, log_var).sum() / len(mu)
 
     def backward(self, dz, cache):
-        m, v, spread = cache
-        dm, dv = (self.beta / len(m) * g for g in kl_gradient(m, v))
-        dm += dz
-        if spread is not None:
-            dv += 0.5 * dz * spread
-        return xp_of(dz).concatenate([dm, dv], axis=-1), {}
+        mu, log_var, sigma_eps = cache
+        dmu, dlog_var = (self.beta / len(mu) * g for g in kl_gradient(mu, log_var))
+        dmu += dz
+        if sigma_eps is not None:
+            dlog_var += 0.5 * dz * sigma_eps
+        return xp_of(dz).concatenate([dmu, dlog_var], axis=-1), {}

@@ -1,4 +1,4 @@
-"""RepeatVector and TimeDistributed: from a vector to a sequence, and a layer at every step."""
+"""RepeatVector and TimeDistributed: a sequence from a vector, and a layer at every step."""
 
 from scratchnet.backend import xp_of
 from scratchnet.layers.base import Layer
@@ -7,7 +7,23 @@ from scratchnet.validation import check_positive_int
 
 
 class RepeatVector(Layer):
-    """(N, D) -> (N, T, D), the same vector at each of T = n steps; the gradients of all add up."""
+    """Sequence of n times the same vector.
+
+    forward    x (N, D) -> y (N, T, D) with T = n
+    backward   dx = sum of dy over the steps
+
+    Parameters
+        n   T, the number of steps
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import RepeatVector
+    >>> layer = RepeatVector(2)
+    >>> layer.build((3,), 0)
+    (2, 3)
+    >>> layer(np.array([[1.0, 2.0, 3.0]]))
+    array([[[1., 2., 3.],
+            [1., 2., 3.]]])
+    """
 
     def __init__(self, n, name=None):
         super().__init__(name)
@@ -22,14 +38,24 @@ class RepeatVector(Layer):
         return xp_of(x).broadcast_to(x[:, None], (n, self.n, d)), None  # a view: no copies of x
 
     def backward(self, dy, cache):
-        return dy.sum(axis=1), {}
+        return dy.sum(axis=1), {}  # (N, T, D) -> (N, D)
 
 
 class TimeDistributed(Layer):
-    """The same layer at every step: (N, T, ...) is one batch of N T samples for it.
+    """Layer that applies another layer to each step, with the same weights.
+
+    A batch (N, T, ...) of sequences is one batch of N T samples for the inner layer.
 
     Parameters
-        layer   any layer; its weights are shared by all steps
+        layer   the inner layer
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dense, TimeDistributed
+    >>> layer = TimeDistributed(Dense(1))
+    >>> layer.build((50, 64), 0)
+    (50, 1)
+    >>> list(layer.named_parameters())
+    ['dense/W', 'dense/b']
     """
 
     remembers = "the cache of its layer"
@@ -39,7 +65,7 @@ class TimeDistributed(Layer):
         if not isinstance(layer, Layer):
             raise TypeError(f"TimeDistributed expects a layer; got {layer!r}")
         self.layer = layer
-        layer.name = layer.name or layer.default_name()
+        layer.name = layer.name or layer.default_name()  # the first part of the parameters' paths
         self.children[layer.name] = layer
 
     def build(self, input_shape, rng):
@@ -49,24 +75,26 @@ class TimeDistributed(Layer):
         return t, *self.layer.build(tuple(sample), rng)
 
     def forward(self, x, train=False):
-        y, cache = self.layer.forward(_merged(x), train)
+        y, cache = self.layer.forward(_merge_time_into_batch(x), train)
         return y.reshape(*x.shape[:2], *y.shape[1:]), (x.shape, cache)
 
     def backward(self, dy, cache):
-        shape, inner = cache
-        dx, grads = self.layer.backward(_merged(dy), inner)
-        return dx.reshape(shape), self._named(grads)
+        x_shape, inner_cache = cache
+        dx, grads = self.layer.backward(_merge_time_into_batch(dy), inner_cache)
+        return dx.reshape(x_shape), self._with_paths(grads)
 
     def weight_gradients(self, dy, cache):
-        return self._named(self.layer.weight_gradients(_merged(dy), cache[1]))
+        _, inner_cache = cache
+        dy = _merge_time_into_batch(dy)
+        return self._with_paths(self.layer.weight_gradients(dy, inner_cache))
 
     def sublayer_caches(self, cache):
         return [(self.layer, cache[1])]
 
-    def _named(self, grads):
-        return {f"{self.layer.name}/{name}": g for name, g in grads.items()}
+    def _with_paths(self, grads):
+        return {f"{self.layer.name}/{path}": g for path, g in grads.items()}
 
 
-def _merged(x):
+def _merge_time_into_batch(x):
     """(N, T, ...) -> (N T, ...)"""
     return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])

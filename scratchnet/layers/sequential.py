@@ -1,24 +1,39 @@
 """Sequential: layers one after another, itself a layer."""
 
+from collections.abc import Sequence
+
 from scratchnet.layers.base import Layer
 from scratchnet.layers.summary import summary
 
 
 class Sequential(Layer):
-    """y = f_n( ... f_2(f_1(x)))
+    """Model of layers one after another, y = f_n( ... f_2(f_1(x))).
 
-    Parts may be Sequentials too, and they share their weights with the whole: train
-    ``Sequential([encoder, decoder])``, and encoder and decoder are trained. A layer may stand in
-    the list twice; its gradients are added.
+    backward   the chain rule: dx of a layer is dy of the layer before it
+
+    A Sequential is a layer, so a model may contain models. They share their weights with the whole:
+    training ``Sequential([encoder, decoder])`` trains encoder and decoder. A layer may occur twice;
+    its gradient is the sum over both uses, see `parameter_items`.
 
     Parameters
         layers   the layers, first to last
         name     of the model
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dense, ReLU, Sequential
+    >>> encoder = Sequential([Dense(2), ReLU()], name="encoder")
+    >>> autoencoder = Sequential([encoder, Dense(4)])
+    >>> autoencoder.build((4,), 0)  # the input shape without the batch axis, and a seed
+    (4,)
+    >>> [path for path, _ in autoencoder.parameter_items()]
+    ['encoder/dense/W', 'encoder/dense/b', 'dense/W', 'dense/b']
+    >>> encoder(np.ones((8, 4), "float32")).shape
+    (8, 2)
     """
 
     remembers = "the caches of its layers"
 
-    def __init__(self, layers, name=None):
+    def __init__(self, layers: Sequence[Layer], name: str | None = None):
         super().__init__(name)
         if not isinstance(layers, (tuple, list)):
             raise TypeError(f"Sequential expects a list of layers; got {layers!r}")
@@ -30,10 +45,11 @@ class Sequential(Layer):
                 self.children[self._free_name(layer)] = layer
 
     def _free_name(self, layer):
-        """The name somebody gave the layer, or its default one with the first number free."""
-        if layer.given_name in self.children:
-            raise ValueError(f"two layers are named '{layer.name}': names must differ in a model")
-        base = name = layer.given_name or layer.default_name()
+        """Name of the layer in this model: the given one, or dense, dense_1, dense_2, ..."""
+        name = layer.given_name
+        if name in self.children:
+            raise ValueError(f"two layers are named '{name}': names must differ in a model")
+        base = name = name or layer.default_name()
         i = 0
         while name in self.children:
             i += 1
@@ -46,57 +62,66 @@ class Sequential(Layer):
         for layer in self.layers:
             input_shape = layer.build(input_shape, rng)
             self.shapes.append(input_shape)
-        # (layer, the name it uses) -> the path that `walk` gives the same parameter
-        first = {p: path for path, p in self.parameter_items()}
+
+        # A layer names its gradients by its own paths ("W"), this model by the first of the paths
+        # of the parameter ("encoder/shared/W"): first_paths maps (layer, "W") to the latter.
+        path_of = {p: path for path, p in self.parameter_items()}
         self.first_paths = {
-            (layer, name): first[p]
+            (layer, path): path_of[p]
             for layer in self.children.values()
-            for name, p in layer.parameter_items()
+            for path, p in layer.parameter_items()
         }
         return input_shape
 
     def forward(self, x, train=False):
         caches = []
         for layer in self.layers:
-            x, cache = layer.forward(x, train)
+            x, cache = layer.forward(x, train)  # y of a layer is x of the next
             caches.append(cache)
         return x, caches
 
-    def backward(self, dy, cache):
-        """The chain rule: dL/dx of a layer is dL/dy of the layer before it, so we go backwards."""
+    def backward(self, dy, caches):
+        """Compute (dx, grads), from the last layer to the first."""
         grads = {}
-        for layer, c in reversed(list(self.sublayer_caches(cache))):
-            dy, g = layer.backward(dy, c)
-            self._add(grads, layer, g)
+        for layer, cache in reversed(list(self.sublayer_caches(caches))):
+            dy, layer_grads = layer.backward(dy, cache)
+            self._add_gradients(grads, layer, layer_grads)
         return dy, grads
 
-    def weight_gradients(self, dy, cache):
-        """As backward, but it ends at the first layer that learns: nobody needs that one's dx."""
+    def weight_gradients(self, dy, caches):
+        """Compute grads as `backward` does, but end at the first layer that is trained.
+
+        Of that layer only the gradients of its parameters are computed, and of the layers before it
+        nothing.
+        """
+        uses = list(self.sublayer_caches(caches))
+        trained = (i for i, (layer, _) in enumerate(uses) if layer.parameter_items(True))
+        first = next(trained, None)
         grads = {}
-        parts = list(self.sublayer_caches(cache))
-        while parts and not parts[0][0].parameter_items(trainable_only=True):
-            del parts[0]
-        for layer, c in reversed(parts[1:]):
-            dy, g = layer.backward(dy, c)
-            self._add(grads, layer, g)
-        for layer, c in parts[:1]:
-            self._add(grads, layer, layer.weight_gradients(dy, c))
+        if first is None:
+            return grads
+        for layer, cache in reversed(uses[first + 1 :]):
+            dy, layer_grads = layer.backward(dy, cache)
+            self._add_gradients(grads, layer, layer_grads)
+        layer, cache = uses[first]
+        self._add_gradients(grads, layer, layer.weight_gradients(dy, cache))
         return grads
 
-    def input_gradient(self, dy, cache):
-        for layer, c in reversed(list(self.sublayer_caches(cache))):
-            dy = layer.input_gradient(dy, c)
+    def input_gradient(self, dy, caches):
+        """Compute dx alone, without the gradients of the parameters."""
+        for layer, cache in reversed(list(self.sublayer_caches(caches))):
+            dy = layer.input_gradient(dy, cache)
         return dy
 
-    def sublayer_caches(self, cache):
-        return zip(self.layers, cache, strict=True)
+    def sublayer_caches(self, caches):
+        return zip(self.layers, caches, strict=True)
 
-    def _add(self, grads, layer, g):
-        """Enter a layer's gradients; of a layer used twice both pulls on its weights add up."""
-        for name, dw in g.items():
-            path = self.first_paths[layer, name]
-            grads[path] = grads[path] + dw if path in grads else dw
+    def _add_gradients(self, grads, layer, layer_grads):
+        """Add the gradients of one use of a layer to grads; a second use adds to the first."""
+        for path, dw in layer_grads.items():
+            first_path = self.first_paths[layer, path]
+            grads[first_path] = grads[first_path] + dw if first_path in grads else dw
 
-    def summary(self):
-        """A table of layers, output shapes, parameters and caches, as text."""
+    def summary(self) -> str:
+        """Table of the layers with output shapes, numbers of parameters and caches, as text."""
         return summary(self)

@@ -1,26 +1,43 @@
-"""What a layer says when an array does not fit: what it expected, what came, the likely repair."""
+"""Checks of shapes and dtypes: messages with the layer, what it expects, and a likely remedy."""
 
+import functools
 import itertools
 import math
 import operator
 
-AXES = {1: "D", 2: "T, D", 3: "H, W, C"}  # the alphabet of input shapes without the batch axis
+from scratchnet.backend import as_rng, float_dtype
+
+AXES = {1: "D", 2: "T, D", 3: "H, W, C"}  # number of axes of an input -> their letters
 
 
 class ShapeError(ValueError):
-    """An array of the wrong shape for this layer."""
+    """Error for an array whose shape does not fit a layer.
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dense
+    >>> layer = Dense(3)
+    >>> layer.build((4,), 0)
+    (3,)
+    >>> layer(np.zeros((2, 5), "float32"))
+    Traceback (most recent call last):
+    scratchnet.layers.shapes.ShapeError: Dense expects (N, 4); got (2, 5)
+    """
 
 
 def format_shape(shape):
-    """(784,) -> '(N, 784)': a shape as it is read, with its batch axis."""
+    """Text of a shape, with the letter N for the batch axis.
+
+    >>> format_shape((28, 28, 1))
+    '(N, 28, 28, 1)'
+    """
     return "(" + ", ".join(["N", *map(str, shape)]) + ")"
 
 
 def checked_sizes(layer, shape):
-    """The input shape of `build` as a tuple of ints, after checking that it is one."""
+    """Return the input shape of `build` as a tuple of ints; ShapeError if it is not one."""
     try:
         sizes = tuple(operator.index(size) for size in shape)
-    except TypeError:  # a bare number, or None for the batch as in Keras
+    except TypeError:  # a number instead of a tuple, or None for the batch axis as in Keras
         sizes = (0,)
     if any(size < 1 for size in sizes):
         raise ShapeError(
@@ -40,14 +57,57 @@ def check_rank(layer, shape, rank):
 
 
 def check_shape(layer, x):
-    """Raise ShapeError unless x is a batch of what the layer was built for."""
+    """Raise ShapeError unless the samples of x have the shape that the layer was built for."""
     expected = layer.input_shape
     if x.shape[1:] != expected or not x.ndim:
-        hint = _likely_repair(expected, x.shape)
+        hint = _likely_remedy(expected, x.shape)
         raise ShapeError(f"{layer.title} expects {format_shape(expected)}; got {x.shape}{hint}")
 
 
-def _likely_repair(expected, got):
+def check_dtype(layer, x):
+    """Raise TypeError unless x is an array of the layer's dtype; any float if it has no arrays."""
+    if not hasattr(x, "dtype"):
+        raise TypeError(f"{layer.title} expects an array; got {type(x).__name__}")
+    has_arrays = layer.params or layer.state
+    if x.dtype != layer.dtype if has_arrays else x.dtype.kind != "f":
+        expected = layer.dtype or "float32"
+        scaled = " / 255" if x.dtype == "uint8" else ""  # an image as it is stored in a file
+        raise TypeError(
+            f"{layer.title} expects {expected}; got {x.dtype}: use x.astype('{expected}'){scaled}"
+        )
+
+
+def with_stored_shapes(build):
+    """Decorator for `Layer.build`: check and store the input shape, store the output shape."""
+
+    @functools.wraps(build)
+    def checked_build(self, input_shape, rng):
+        input_shape = checked_sizes(self, input_shape)
+        if self.input_shape is not None and self.input_shape != input_shape:
+            raise ShapeError(
+                f"{self.title} was built for {format_shape(self.input_shape)} and cannot take "
+                f"{format_shape(input_shape)} as well: make a second layer"
+            )
+        if self.input_shape is None:
+            self.output_shape = tuple(build(self, input_shape, as_rng(rng)))
+            self.input_shape, self.dtype = input_shape, float_dtype()
+        return self.output_shape
+
+    return checked_build
+
+
+def with_checked_input(forward):
+    """Decorator for `Layer.forward`: call ``check_input(x)`` first."""
+
+    @functools.wraps(forward)
+    def checked_forward(self, x, train=False):
+        self.check_input(x)
+        return forward(self, x, train)
+
+    return checked_forward
+
+
+def _likely_remedy(expected, got):
     if got == expected:
         return ". A single sample? Add the batch axis: x[None]"
     if len(got) == len(expected) + 1:

@@ -36,6 +36,7 @@ from scratchnet.layers import (
     GaussianNoise,
     LayerNormalization,
     LeakyReLU,
+    Reshape,
     Sampling,
     Sequential,
     Tanh,
@@ -66,6 +67,12 @@ def has_parameters(case):
 
 def keeps_its_shape(case):
     return case.make().build(case.shape, 0) == case.shape
+
+
+def averages_a_penalty(case):
+    """True if the layer adds a mean over the batch, so that gradients of parts do not add up."""
+    layers = case.make().named_layers().values()
+    return case.holds(Sampling) or any(getattr(part, "reduction", "") == "mean" for part in layers)
 
 
 def needs_no_arguments(kind):
@@ -110,8 +117,8 @@ def test_shapes_are_as_promised(case, train, n, width):
     if width and getattr(case.make(), "groups", 1) > 1:
         pytest.skip("groups cannot share one channel")
     shape = (*case.shape[:-1], width or case.shape[-1])
-    if width and case.holds(Sampling):
-        pytest.skip("a mean needs a variance beside it")
+    if width and case.holds(Sampling, Reshape):
+        pytest.skip("these layers need other widths")
     layer, x, dy = example(case, n, shape=shape)
     y, _, dx, grads = run(layer, x, dy, train)
     assert y.shape == dy.shape  # dy has the shape that build promised
@@ -174,9 +181,7 @@ def test_backward_may_be_called_twice_and_nothing_is_written_to(case, train):
         pytest.param(case, train, id=f"{name} {'training' if train else 'inference'}")
         for name, case in CASES.items()
         for train in (False, True)
-        if not (train and case.holds(BatchNormalization, *NOISY))
-        and name
-        not in ("ActivityRegularization", "Sampling")  # their price is that of an average sample
+        if not (train and case.holds(BatchNormalization, *NOISY)) and not averages_a_penalty(case)
     ],
 )
 def test_two_threads_with_half_a_batch_each_give_the_gradients_of_the_whole(case, train):
@@ -222,14 +227,15 @@ def test_a_layer_used_twice_equals_two_with_tied_weights_and_their_gradients_add
     tied = built(Sequential([a, Tanh(), b]), case.shape)
     train = not case.holds(*NOISY)
     y, _, dx, grads = run(twice, x, dy, train)
-    y_tied, _, dx_tied, pulls = run(tied, x, dy, train)
+    y_tied, _, dx_tied, tied_grads = run(tied, x, dy, train)
     assert_allclose(y, y_tied, rtol=1e-12)
     assert_allclose(dx, dx_tied, rtol=1e-12, atol=1e-14)
-    assert len(pulls) == 2 * len(grads)
+    assert len(tied_grads) == 2 * len(grads)
     first, _, second = tied.children
     for path, g in grads.items():
         inside = path.partition("/")[2]
-        assert_allclose(g, pulls[f"{first}/{inside}"] + pulls[f"{second}/{inside}"], rtol=1e-12)
+        both = tied_grads[f"{first}/{inside}"] + tied_grads[f"{second}/{inside}"]
+        assert_allclose(g, both, rtol=1e-12)
 
 
 @layers_where(has_parameters)
@@ -261,10 +267,10 @@ def test_every_parameter_lies_in_the_vector_of_its_layer(case):
 def test_a_copy_computes_the_same_and_shares_nothing(case):
     layer, x, dy = example(case)
     run(layer, x, dy, train=True)
-    twin, precise = copy.deepcopy(layer), layer.astype("float64")
-    assert bits(run(twin, x, dy)) == bits(run(layer, x, dy))
+    same, precise = copy.deepcopy(layer), layer.astype("float64")
+    assert bits(run(same, x, dy)) == bits(run(layer, x, dy))
     assert_allclose(precise(x.astype("float64")), layer(x), rtol=1e-5, atol=1e-6)  # float32 rounds
-    for copied in (twin, precise):
+    for copied in (same, precise):
         for array in arrays_in([layer.named_parameters(), layer.named_state()]):
             for other in arrays_in([copied.named_parameters(), copied.named_state()]):
                 assert not np.shares_memory(array, other)

@@ -1,4 +1,4 @@
-"""Parameters: one vector for a model, views into it, whoever writes, shares, copies or freezes."""
+"""Parameters: one vector for a model, after writing, sharing, copying and freezing."""
 
 import copy
 
@@ -24,16 +24,16 @@ WRITES = {
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-@pytest.mark.parametrize("gathered", [True, False])
-def test_parameters_stay_in_their_vector_whoever_writes_to_them(write, gathered, x):
+@pytest.mark.parametrize("one_vector", [True, False])
+def test_parameters_stay_in_their_vector_after_each_way_to_write(write, one_vector, x):
     """(41)"""
     model = three_levels()
     layer = model.layers[1].layers[0].layers[0]
-    vector = model.parameters if gathered else None
+    vector = model.parameters if one_vector else None
     before = bits([layer.W, model(x)])
     write(model, layer)
     assert_vector_is_right(model)
-    assert gathered is False or np.shares_memory(layer.W, vector)
+    assert one_vector is False or np.shares_memory(layer.W, vector)
     assert layer.W.dtype == "float32"
     assert all(now != was for now, was in zip(bits([layer.W, model(x)]), before, strict=True))
 
@@ -43,25 +43,25 @@ def test_a_copy_has_a_vector_of_its_own(copied):
     """(41)"""
     model = three_levels()
     vector = model.parameters
-    twin = copied(model)
-    assert_vector_is_right(twin)
-    assert not np.shares_memory(twin.parameters, vector)
-    before = bits(twin.named_parameters())
+    other = copied(model)
+    assert_vector_is_right(other)
+    assert not np.shares_memory(other.parameters, vector)
+    before = bits(other.named_parameters())
     vector += 1
-    assert bits(twin.named_parameters()) == before
+    assert bits(other.named_parameters()) == before
     assert_vector_is_right(model)
     assert model.parameters.dtype == "float32"
 
 
 def test_a_copy_of_a_model_with_a_shared_layer_shares_it_too():
     shared = Dense(4)
-    twin = copy.deepcopy(built(Sequential([Sequential([shared, Tanh()]), shared])))
-    assert twin.layers[0].layers[0] is twin.layers[1]
-    assert_vector_is_right(twin)
+    copied = copy.deepcopy(built(Sequential([Sequential([shared, Tanh()]), shared])))
+    assert copied.layers[0].layers[0] is copied.layers[1]
+    assert_vector_is_right(copied)
 
 
 def test_two_models_with_a_layer_in_common_stay_right_when_trained_in_turns(x):
-    """Each has its own vector in turn; what one moved, the other sees."""
+    """Each has its own vector in turn; an update of one changes the layer in the other."""
     shared = Dense(4, name="shared")
     models = [built(Sequential([shared, Tanh(), Dense(4)]), seed=seed) for seed in (1, 2)]
     optimizers, loss = [SGD(0.1), SGD(0.1)], MeanSquaredError()

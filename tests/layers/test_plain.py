@@ -105,6 +105,7 @@ def test_the_table_names_the_layer_and_the_file_of_each_function():
         module = importlib.import_module(f"scratchnet.{path[:-3].replace('/', '.')}")
         assert getattr(layers, layer).__module__ == module.__name__
         assert f"Optimized: `{layer}`." in getattr(plain, name).__doc__
+        assert f"Plain form: `{name}`" in getattr(layers, layer).__doc__
 
 
 @each_case

@@ -1,8 +1,8 @@
-"""Recurrent layers: what a reader is promised beyond gradients and golden values."""
+"""Recurrent layers: states, masks, order and options; gradients over all combinations."""
 
 import numpy as np
 import pytest
-from cases import built
+from cases import bits, built
 from numpy.testing import assert_allclose, assert_array_equal
 
 from scratchnet.backend import float64
@@ -17,7 +17,7 @@ from scratchnet.layers import (
     SimpleRNN,
     TimeDistributed,
 )
-from scratchnet.layers.lstm import lstm_step
+from scratchnet.layers.recurrent import Recurrent
 
 CELLS = [SimpleRNN, GRU, LSTM]
 X = np.random.default_rng(0).standard_normal((4, 6, 3))
@@ -27,18 +27,6 @@ every_cell = pytest.mark.parametrize("kind", CELLS)
 def in_float64(layer, shape=(6, 3)):
     with float64():
         return built(layer, shape)
-
-
-def test_the_loop_of_an_lstm_is_its_single_step_repeated():
-    layer = in_float64(LSTM(5, return_sequences=True, return_state=True))
-    layer.parameters[...] = np.random.default_rng(1).normal(0, 0.5, layer.n_parameters)
-    h = c = np.zeros((4, 5))
-    hs = []
-    for t in range(6):
-        h, c = lstm_step(X[:, t], h, c, layer.W, layer.U, layer.b)
-        hs.append(h)
-    for ours, twin in zip(layer(X), (np.stack(hs, axis=1), h, c), strict=True):
-        assert_allclose(ours, twin, rtol=1e-12, atol=1e-14)
 
 
 def test_the_autoencoder_of_sines_has_its_17160_parameters():
@@ -53,10 +41,10 @@ def test_the_autoencoder_of_sines_has_its_17160_parameters():
 def test_a_sequence_in_two_pieces_gives_what_it_gives_in_one(kind):
     """The state that one piece returns is where the next one starts."""
     layer = in_float64(kind(5, return_state=True))
-    twin = in_float64(kind(5, return_state=True), (3, 3))
-    twin.parameters[...] = layer.parameters
-    _, *state = twin(X[:, :3])
-    for whole, pieces in zip(layer(X), twin((X[:, 3:], *state)), strict=True):
+    second = in_float64(kind(5, return_state=True), (3, 3))
+    second.parameters[...] = layer.parameters
+    _, *state = second(X[:, :3])
+    for whole, pieces in zip(layer(X), second((X[:, 3:], *state)), strict=True):
         assert_allclose(pieces, whole, rtol=1e-12)
 
 
@@ -83,7 +71,7 @@ def test_going_backwards_is_going_forwards_through_the_reversed_sequence(kind):
 RETURNED = grid(
     return_sequences=[False, True], return_state=[False, True], activation=["tanh", "relu"]
 )
-INPUTS = grid(t=[1, 2, 7], with_state=[False, True], with_gaps=[False, True])
+INPUTS = grid(t=[1, 2, 7], with_state=[False, True], with_mask=[False, True])
 
 
 def parts(x):
@@ -91,10 +79,10 @@ def parts(x):
 
 
 def slope_and_rise(layer, x, eps=1e-6):
-    """How <dy, y> changes in one random direction: says backward, and say two forward passes.
+    """Derivative of <dy, y> in one random direction, by backward and by two forward passes.
 
-    The direction moves all parameters and inputs at once, so one number sees every gradient. What
-    is 0, an absent step, stays 0.
+    The direction changes all parameters and inputs at once, so the number depends on every
+    gradient. Zeros, which mark masked steps, stay zero.
     """
     rng = np.random.default_rng(2)
     dy = [rng.standard_normal(part.shape) for part in parts(layer(x))]
@@ -117,14 +105,14 @@ def slope_and_rise(layer, x, eps=1e-6):
 def test_the_gradient_is_right_for_every_combination_of_options(kind, inputs):
     t, rng = inputs["t"], np.random.default_rng(1)
     x = rng.standard_normal((3, t, 3))
-    if inputs["with_gaps"]:
+    if inputs["with_mask"]:
         x[0, t // 2] = x[1, -1] = 0
     for options in RETURNED:
         layer = in_float64(
-            kind(2, mask_value=0.0 if inputs["with_gaps"] else None, **options), (t, 3)
+            kind(2, mask_value=0.0 if inputs["with_mask"] else None, **options), (t, 3)
         )
         layer.parameters[...] = rng.normal(0, 0.5, layer.n_parameters)
-        start = tuple(rng.standard_normal((3, 2)) for _ in layer.states)
+        start = tuple(rng.standard_normal((3, 2)) for _ in layer.state_names)
         slope, rise = slope_and_rise(layer, (x, *start) if inputs["with_state"] else x)
         assert_allclose(slope, rise, rtol=1e-6, atol=1e-7, err_msg=str(options))
 
@@ -135,9 +123,26 @@ def test_the_forget_gate_alone_starts_with_a_bias_of_one():
 
 
 @every_cell
-def test_recurrent_weights_keep_lengths(kind):
+def test_recurrent_weights_preserve_norms(kind):
     U = in_float64(kind(5)).U
     assert_allclose(U @ U.T, np.eye(5), atol=1e-12)
+
+
+@every_cell
+def test_the_first_layer_of_a_model_computes_no_gradient_of_its_input(kind, monkeypatch):
+    layer = in_float64(kind(5))
+    y, cache = layer.forward(X)
+    grads = layer.backward(y, cache)[1]
+    monkeypatch.delattr(Recurrent, "_input_gradient")
+    assert bits(layer.weight_gradients(y, cache)) == bits(grads)
+
+
+@every_cell
+def test_a_representation_names_all_options_own_ones_and_those_handed_on(kind):
+    layer = kind(3, "relu", use_bias=False, mask_value=0.0, name="code")
+    line = repr(layer)
+    assert line.startswith(f"{kind.__name__}(units=3, activation='relu', ")
+    assert "use_bias=False, " in line and line.endswith("mask_value=0.0)")
 
 
 def test_time_distributed_gives_each_step_what_the_layer_gives_it():
@@ -158,16 +163,18 @@ def test_time_distributed_gives_each_step_what_the_layer_gives_it():
         (X[:, :, :2], r"expects \(N, 6, 3\); got \(4, 6, 2\)"),
     ],
 )
-def test_an_input_that_does_not_fit_gets_a_sentence(x, says):
+def test_an_input_that_does_not_fit_is_named(x, says):
     with pytest.raises(ShapeError, match=says):
         in_float64(LSTM(5))(x)
 
 
-def test_an_option_that_does_not_exist_gets_a_sentence():
+def test_an_option_that_does_not_exist_is_named():
     with pytest.raises(ValueError, match=r"unknown activation 'tahn'.*did you mean 'tanh'"):
         LSTM(3, activation="tahn")
     with pytest.raises(ValueError, match="return_state to be True or False"):
         GRU(3, return_state=1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'unit_forget_bias'"):
+        GRU(3, unit_forget_bias=True)
     with pytest.raises(TypeError, match="TimeDistributed expects a layer"):
         TimeDistributed(3)
     with pytest.raises(ShapeError, match=r"TimeDistributed expects \(N, T, ...\)"):

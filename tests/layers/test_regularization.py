@@ -1,4 +1,4 @@
-"""Noise, dropout, a price on activity, and the running statistics of BatchNormalization."""
+"""Noise, dropout, a penalty on activity, and the running statistics of BatchNormalization."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ MANY = 100_000  # a share of 0.3 among so many is off by at most 0.006 (four sta
 
 
 def trained_on(layer, x, seed=1):
-    """What a layer with this seed makes of x in training."""
+    """The output for x in training, of a layer with this seed."""
     layer.set_rng(RNG(seed))
     return layer.forward(x, train=True)[0]
 
@@ -82,29 +82,29 @@ def test_none_of_it_is_the_identity_in_training_too(kind, rng):
     assert bits(y) == bits(dx) == bits(x)
 
 
-PRICES = {"mean": (0.1 * 10 + 0.5 * 30) / 2, "sum": 0.1 * 10 + 0.5 * 30}
+PENALTIES = {"mean": (0.1 * 10 + 0.5 * 30) / 2, "sum": 0.1 * 10 + 0.5 * 30}
 X = np.array([[1.0, -2.0], [-3.0, 4.0]])  # sum of abs(x) 10, of squares 30, two samples
 
 
-@pytest.mark.parametrize("reduction", PRICES)
-def test_the_price_of_activity_and_its_pull(reduction):
+@pytest.mark.parametrize("reduction", PENALTIES)
+def test_the_penalty_on_activity_and_its_gradient(reduction):
     layer, n = ActivityRegularization(0.1, 0.5, reduction), 2 if reduction == "mean" else 1
     y, cache, dx, _ = run(layer, X, np.zeros_like(X))
     assert bits(y) == bits(X)
-    assert_allclose(layer.penalty(cache), PRICES[reduction], rtol=1e-12)
+    assert_allclose(layer.penalty(cache), PENALTIES[reduction], rtol=1e-12)
     assert_allclose(dx, (0.1 * np.sign(X) + 2 * 0.5 * X) / n, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("reduction", "factor"), [("mean", 1), ("sum", 2)])
 def test_twice_the_batch_costs_the_same_on_average_and_double_in_the_sum(reduction, factor):
     layer = ActivityRegularization(0.1, 0.5, reduction)
-    price, of_both = (layer.penalty(layer.forward(x)[1]) for x in (X, np.concatenate([X, X])))
-    assert_allclose(of_both, factor * price, rtol=1e-12)
+    of_one, of_both = (layer.penalty(layer.forward(x)[1]) for x in (X, np.concatenate([X, X])))
+    assert_allclose(of_both, factor * of_one, rtol=1e-12)
 
 
-def test_a_model_adds_the_prices_of_its_layers_and_of_each_use():
-    price = ActivityRegularization(0.1, 0.5, "sum")
-    model = built(Sequential([price, Sequential([Tanh(), price])]), (2,))
+def test_a_model_adds_the_penalties_of_its_layers_and_of_each_use():
+    layer = ActivityRegularization(0.1, 0.5, "sum")
+    model = built(Sequential([layer, Sequential([Tanh(), layer])]), (2,))
     _, cache = model.forward(X)
     by_hand = sum(0.1 * np.abs(a).sum() + 0.5 * (a * a).sum() for a in (X, np.tanh(X)))
     assert_allclose(model.penalty(cache), by_hand, rtol=1e-12)
@@ -124,14 +124,14 @@ def test_batch_statistics_are_per_channel(rng):
     assert_allclose(y.var(axis=(0, 1, 2)), var / (var + layer.epsilon), rtol=1e-12)
 
 
-def test_statistics_move_in_commit_alone_and_towards_those_of_the_batch(rng):
+def test_running_averages_change_in_update_running_stats_only(rng):
     model = built(Sequential([BatchNormalization(momentum=0.9)]), (3,)).astype("float64")
     x, start = rng.normal(2, 3, (8, 3)), bits(model.named_state())
     for train in (True, False):
         _, cache = model.forward(x, train)
         assert bits(model.named_state()) == start
     model.update_running_stats(cache)
-    assert bits(model.named_state()) == start  # inference has nothing to commit
+    assert bits(model.named_state()) == start  # inference changes nothing
     model.update_running_stats(model.forward(x, train=True)[1])
     mean, variance = model.named_state().values()
     assert_allclose(mean, 0.1 * x.mean(axis=0), rtol=1e-12)

@@ -113,11 +113,11 @@ def test_a_sub_model_used_twice_has_its_gradients_added(rng):
     tied = built(Sequential([blocks[0], Sequential([blocks[1], last]), Sequential([blocks[2]])]))
     x, dy = rng.standard_normal((2, 6, 4))
     y, cache, dx, grads = run(twice, x, dy, train=True)
-    y_tied, cache_tied, dx_tied, pulls = run(tied, x, dy, train=True)
+    y_tied, cache_tied, dx_tied, tied_grads = run(tied, x, dy, train=True)
     assert_allclose(y, y_tied, rtol=1e-12)
     assert_allclose(dx, dx_tied, rtol=1e-12, atol=1e-15)
     for name in ("dense/W", "dense/b", "batch_normalization/gamma", "batch_normalization/beta"):
-        added = sum(g for path, g in pulls.items() if path.endswith(f"block/{name}"))
+        added = sum(g for path, g in tied_grads.items() if path.endswith(f"block/{name}"))
         assert_allclose(grads[f"block/{name}"], added, rtol=1e-12, atol=1e-15)
     assert len(grads) == 6  # four of the block and two of the last Dense, each once
     twice.update_running_stats(cache)
@@ -141,7 +141,7 @@ def test_a_layer_in_two_places_is_counted_once():
 
 HEADS = {
     "no parameters": [ReLU(), Dropout(0.5)],
-    "a price": [ActivityRegularization(0.1)],
+    "a penalty": [ActivityRegularization(0.1)],
     "a frozen layer": [Dense(4, name="frozen"), ReLU()],
     "a frozen model": [Sequential([Dense(4), Tanh()], name="frozen"), Tanh()],
     "a model that is partly frozen": [Sequential([Dense(4, name="frozen"), Dense(4)])],
@@ -159,13 +159,13 @@ def test_gradients_without_that_of_the_input_are_the_same(head, x, dy):
     assert short == bits(model.flatten(model.backward(dy, cache)[1]))
 
 
-def test_the_gradient_of_the_input_is_not_computed_where_nobody_needs_it(x, dy):
+def test_the_gradient_of_the_input_is_not_computed_where_it_is_not_used(x, dy):
     class Untouchable(Layer):
         def forward(self, x, train=False):
             return x, None
 
         def backward(self, dy, cache):
-            raise AssertionError("nobody asked for this gradient")
+            raise AssertionError("this gradient is not used")
 
     model = built(Sequential([Untouchable(), Sequential([Untouchable(), Dense(3)]), Dense(4)]))
     _, cache = model.forward(x)
@@ -174,12 +174,42 @@ def test_the_gradient_of_the_input_is_not_computed_where_nobody_needs_it(x, dy):
 
 def test_weights_get_no_gradient_where_only_the_input_is_asked_for(x, dy):
     class Unlearning(Dense):
-        def weight_gradients(self, dy, x):
-            raise AssertionError("nobody asked for this gradient")
+        def backward(self, dy, x, need_grads=True):
+            assert not need_grads
+            return super().backward(dy, x, need_grads=False)
 
     model = built(Sequential([Unlearning(3), Sequential([Tanh(), Unlearning(4)])]))
     _, cache = model.forward(x)
     assert model.input_gradient(dy, cache).shape == x.shape
+
+
+def test_a_first_layer_gets_need_dx_false_if_its_backward_has_the_option(x, dy):
+    class Counting(Dense):
+        def backward(self, dy, x, need_dx=True):
+            dx, grads = super().backward(dy, x, need_dx)
+            computed.append(dx is not None)
+            return dx, grads
+
+    computed = []
+    model = built(Sequential([Counting(3), Tanh(), Counting(4)]))
+    _, cache = model.forward(x)
+    model.weight_gradients(dy, cache)
+    assert computed == [True, False]  # last layer, first layer
+
+
+def test_a_backward_of_two_arguments_is_enough(x, dy):
+    """The options need_dx and need_grads are not required: dx and grads are then both computed."""
+
+    class Plain(Dense):
+        def backward(self, dy, x):
+            return dy @ self.W.T, {"W": x.T @ dy, "b": dy.sum(axis=0)}
+
+    model, plain = (
+        built(Sequential([kind(3, name="a"), Tanh(), kind(4, name="b")])) for kind in (Dense, Plain)
+    )
+    for method in ("backward", "weight_gradients", "input_gradient"):
+        a, b = (getattr(m, method)(dy, m.forward(x)[1]) for m in (model, plain))
+        assert bits(a) == bits(b)
 
 
 @pytest.mark.parametrize("model", [Sequential([]), Sequential([ReLU(), Tanh()])], ids=repr)
@@ -229,7 +259,7 @@ def test_the_summary_has_a_row_for_each_layer_and_indents_models():
         ("  inner (Sequential)", "(N, 3)", "the caches of its layers"),
         ("    dense (Dense)", "(N, 3)", "x"),
         ("    tanh (Tanh)", "(N, 3)", "y"),
-        ("  batch_normalization (BatchNormalization)", "(N, 3)", "x^ and 1/std"),
+        ("  batch_normalization (BatchNormalization)", "(N, 3)", "x_hat and 1/std"),
         ("  dense (Dense)", "(N, 2)", "x"),
         ("dense_1 (Dense)", "(N, 4)", "x"),
     ]
@@ -239,7 +269,8 @@ def test_the_rows_of_the_summary_add_up_to_its_totals():
     model = three_levels()
     model.layers[0].trainable = False
     totals = dict(re.findall(r"^ *([\w ]+): +(\d+)$", model.summary(), re.MULTILINE))
-    assert totals == {"Total params": "71", "trainable": "40", "frozen": "25", "kept state": "6"}
+    sizes = {"trainable": "40", "frozen": "25", "running averages": "6"}
+    assert totals == sizes | {"Total params": "71"}
     outermost = [row for row in summary_rows(model) if not row[0].startswith(" ")]
     assert sum(int(row[2]) for row in outermost) == 71
 
