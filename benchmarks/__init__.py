@@ -1,1 +1,1 @@
-"""The speed of a training step beside other frameworks: ``python -m benchmarks``."""
+"""Time of a training step, compared with other frameworks: ``python -m benchmarks``."""

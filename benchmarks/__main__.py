@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: one training step, milliseconds, beside PyTorch and Keras."""
+"""``python -m benchmarks``: time of a training step, compared with PyTorch and Keras."""
 
 import argparse
 import contextlib
@@ -40,7 +40,7 @@ def arguments():
         metavar="PATH",
         help="an interpreter with keras and tensorflow",
     )
-    add("--profile", action="store_true", help="take scratchnet's step apart")
+    add("--profile", action="store_true", help="time each layer of scratchnet's step")
     add("--json", type=pathlib.Path, metavar="PATH", help="write everything to this file")
     options = parser.parse_args()
     for path in (options.python_torch, options.python_keras, options.python_tensorflow):
@@ -60,7 +60,7 @@ def show(lines):
 
 
 def assemble(stack, pythons, threads, everything):
-    """The contestants whose frameworks are there; what is skipped is noted with its reason."""
+    """Start the contestants whose frameworks are installed; note why the others are skipped."""
     contestants = []
     for name in CONTESTANTS:
         if name in everything["skipped"]:

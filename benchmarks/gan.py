@@ -1,4 +1,4 @@
-"""The GAN of lesson 16: one update of D, then one of G, as each framework's tutorials write it.
+"""The GAN of lesson 20: one update of D, then one of G, as each framework's tutorials write it.
 
 It has a training step of its own, so its methods give that step instead of a model and a loss.
 """
@@ -15,15 +15,15 @@ class Adversaries:
     title = f"GAN {CODE}-{UNITS}-{PIXELS} and {PIXELS}-{UNITS}-1, both updates, batch {samples}"
 
     def batch(self):
-        """Pictures in [-1, 1]; there is no target."""
+        """Images in [-1, 1]; there is no target."""
         x = np.random.default_rng(0).random((self.samples, PIXELS), dtype=np.float32)
         return 2 * x - 1, None
 
     def products(self):
-        """D's update with real and generated pictures together, then G's update through D.
+        """Products of D's update on real and generated images together, then of G's through D.
 
-        Two of them are not what is computed, but as large: G's forward in D's update is missing,
-        D's weight gradients in G's update are there.
+        The list differs from the computation in two products of equal size: it lacks G's forward
+        pass in D's update, and it contains D's weight gradients in G's update.
         """
         n = self.samples
         first = [(2 * n, PIXELS, UNITS), (2 * n, UNITS, 1)]
@@ -67,7 +67,7 @@ class Adversaries:
         return step
 
     def jax_step(self, rate):
-        """(step, wait): the `train_step` of Keras' GAN guide, both updates compiled into one."""
+        """The `train_step` of Keras' GAN guide, both updates compiled into one: (step, wait)."""
         import jax
         from keras import Input, Sequential, layers, losses
         from keras.optimizers import Adam
@@ -97,8 +97,8 @@ class Adversaries:
             return (w_d, w_g, s_d, s_g), key
 
         update = jax.jit(update, donate_argnums=0)
-        kept = d.trainable_variables, g.trainable_variables, *(rule.variables for rule in rules)
-        state = jax.tree.map(jax.numpy.copy, tuple([v.value for v in vs] for vs in kept))
+        start = d.trainable_variables, g.trainable_variables, *(rule.variables for rule in rules)
+        state = jax.tree.map(jax.numpy.copy, tuple([v.value for v in vs] for vs in start))
         key = jax.random.key(0)
 
         def step():

@@ -1,4 +1,4 @@
-"""The convolutional models that are timed, with the same methods as those in models.py.
+"""Convolutional models to time, with the same methods as those in models.py.
 
 A model is written once, as a list of parts, and each framework has a table that makes its layers:
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Images:
-    """A model for images (H, W, C) that ends as its loss wants it; the target is x."""
+    """An autoencoder of images (H, W, C), with the output that its loss expects."""
 
     def __init__(self, title, shape, samples, loss, parts):
         self.shape, self.samples, self.loss, self.parts = shape, samples, loss, parts
@@ -20,8 +20,8 @@ class Images:
         x = np.random.default_rng(0).random((self.samples, *self.shape), dtype=np.float32)
         return x, x
 
-    def parameter_items(self):
-        """(part, height, width, channels) before each part, for square steps."""
+    def parts_with_shapes(self):
+        """Yield (part, height, width, channels of its input), for square kernels and strides."""
         h, w, c = self.shape
         for part in self.parts:
             yield part, h, w, c
@@ -36,9 +36,12 @@ class Images:
                     h, w = (h - 1) * s + k - 2 * p, (w - 1) * s + k - 2 * p
 
     def products(self):
-        """(windows, K*K*C, F): a transposed convolution has as many windows as its x has pixels."""
+        """List (windows, K*K*C, F) of each convolution.
+
+        A transposed convolution has as many windows as its x has pixels.
+        """
         found = []
-        for part, h, w, c in self.parameter_items():
+        for part, h, w, c in self.parts_with_shapes():
             if part[0] == "conv":
                 _, f, k, s, p = part
                 places = ((h + 2 * p - k) // s + 1) * ((w + 2 * p - k) // s + 1)
@@ -50,7 +53,7 @@ class Images:
     def _stack(self, table):
         """table[kind](channels, *numbers) for each part."""
         stack = []
-        for part, _, _, c in self.parameter_items():
+        for part, _, _, c in self.parts_with_shapes():
             kind, *numbers = (part,) if isinstance(part, str) else part
             stack.append(table[kind](c, *numbers))
         return stack
@@ -120,17 +123,17 @@ class Images:
 
 
 def conv(f):
-    """3x3, stride 1, the size kept."""
+    """Convolution 3x3, stride 1, output as large as its input."""
     return ("conv", f, 3, 1, 1)
 
 
 def transpose(f):
-    """The transpose of that."""
+    """Transposed convolution 3x3, stride 1, output as large as its input."""
     return ("transpose", f, 3, 1, 1)
 
 
 def convolutional(wide, narrow):
-    """Rows B1 and B2: two poolings down, two enlargements up."""
+    """Rows B1 and B2: two poolings in the encoder, two upsamplings in the decoder."""
     down = [conv(wide), "relu", "pool", conv(narrow), "relu", "pool"]
     up = [conv(narrow), "relu", "up", conv(wide), "relu", "up", conv(1), "sigmoid"]
     return Images(

@@ -1,4 +1,4 @@
-"""The machine that a benchmark ran on."""
+"""Description of the machine that a benchmark ran on."""
 
 import os
 import pathlib
@@ -6,12 +6,12 @@ import platform
 
 
 def machine():
-    """Its processor, cores and system; a timing without them says little."""
+    """Processor, cores, system and load average, which a timing has to be reported with."""
     return {"cpu": _cpu(), "cores": _cores(), "system": platform.platform(), "load": load()}
 
 
 def load():
-    """Processes that wanted to run, on average over 1, 5 and 15 minutes; [] where unknown."""
+    """Load averages over 1, 5 and 15 minutes; [] if the system does not report them."""
     return [round(n, 2) for n in os.getloadavg()] if hasattr(os, "getloadavg") else []
 
 

@@ -1,4 +1,4 @@
-"""How much memory a process took at its peak. Linux tells, and lets the mark be set back."""
+"""Peak memory of a process, which Linux reports and can reset."""
 
 import pathlib
 
@@ -6,15 +6,15 @@ STATUS, CLEAR = pathlib.Path("/proc/self/status"), pathlib.Path("/proc/self/clea
 
 
 def start():
-    """Begin to watch; what the process holds now, in MB. None where the system does not tell."""
+    """Reset the peak and return the memory in use, in MB; None on other systems."""
     if not CLEAR.exists():
         return None
-    CLEAR.write_text("5")  # the peak is what is held now
+    CLEAR.write_text("5")  # resets the peak to the memory in use
     return _read("VmRSS")
 
 
 def peak(before):
-    """MB at the peak since `start`, less what was held then."""
+    """Peak in MB since `start`, minus the memory in use at that time."""
     return None if before is None else _read("VmHWM") - before
 
 

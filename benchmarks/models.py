@@ -1,4 +1,4 @@
-"""The models that are timed: equal shapes, losses and batches in every framework.
+"""Models to time: equal shapes, losses and batches in every framework.
 
 A new model is a class with a method for each framework, and a line in MODELS:
 
@@ -8,10 +8,10 @@ A new model is a class with a method for each framework, and a line in MODELS:
     torch()        a module and its loss, float32 on the CPU
     keras()        a built model and its loss
 
-or, where a model has a training step of its own, `scratchnet_step`, ...: see gan.py.
+or, for a model with its own training step, `scratchnet_step`, ...: see gan.py.
 
-Each contestant runs in a process of its own, perhaps in an environment that has only its own
-framework. So frameworks are imported where they are used, never at the head of a file.
+Each contestant runs in its own process, perhaps in an environment that has only its own framework.
+So frameworks are imported inside of the methods, never at the head of a file.
 """
 
 import itertools
@@ -25,7 +25,7 @@ from benchmarks.vae import Variational
 
 
 class Perceptron:
-    """Dense layers of these sizes, ending as the loss wants it.
+    """Dense layers of these sizes, with the output that the loss expects.
 
     "binary cross entropy"    sigmoid, then the loss on probabilities; the target is x
     "mean squared error"      sigmoid; the target is x
@@ -90,7 +90,7 @@ class Perceptron:
         return Sequential([Input(self.sizes[:1]), *stack]), loss
 
     def _stack(self, dense, activation):
-        """The layers, first to last; dense(D, M) makes one, activation(name) the other kind."""
+        """List of layers: dense(D, M) makes a dense layer, activation(name) an activation."""
         stack = []
         last = "linear" if self.classifies else "sigmoid"
         for (d, m), name in zip(itertools.pairwise(self.sizes), [*self.hidden, last], strict=True):
@@ -99,7 +99,7 @@ class Perceptron:
 
 
 class SineAutoencoder:
-    """LSTM 64 (ReLU) -> the code at each of 50 steps -> LSTM 1 (sigmoid), mean squared error."""
+    """LSTM 64 (ReLU), its last state repeated for 50 steps, LSTM 1 (sigmoid)."""
 
     samples, steps = 128, 50
     title = "LSTM 64-1, 50 steps, mean squared error, batch 128"
@@ -131,7 +131,7 @@ class SineAutoencoder:
         return [layers.LSTM(64, activation="relu"), layers.RepeatVector(self.steps), last]
 
     def torch(self):
-        """With tanh in place of ReLU and sigmoid: PyTorch's LSTM knows nothing else."""
+        """The same with tanh instead of ReLU and sigmoid: PyTorch's LSTM has no other option."""
         from torch import nn
 
         class Net(nn.Module):
@@ -149,7 +149,7 @@ class SineAutoencoder:
 
 
 TANH = ["relu", "relu", "tanh", "tanh", "tanh"]
-MODELS = {  # the number behind each is its lesson
+MODELS = {  # the comment is the number of its lesson
     "shallow": Perceptron((784, 32, 784), 256, "binary cross entropy"),  # 01
     "classifier": Perceptron((784, 256, 128, 10), 64, "softmax cross entropy"),  # 02
     "deep": Perceptron((784, 512, 256, 128, 30, 128, 256, 784), 64, "mean squared error"),  # 03
@@ -161,18 +161,18 @@ MODELS = {  # the number behind each is its lesson
         (784, 64, 8, 64, 784), 64, "mean squared error", ["relu", "linear", "relu"]
     ),  # 07
     "tanh": Perceptron((784, 144, 72, 48, 72, 144, 784), 300, "mean squared error", TANH),  # 08
-    "convolutions": convolutional(32, 16),  # 09
-    "fewer": convolutional(16, 8),  # 09
-    "transposed": TRANSPOSED,  # 10
-    "unpooling": Unpooling(),  # 11
-    "faces": FACES,  # 12
-    "vae": Variational((256,), 2, 100),  # 13
-    "deep_vae": Variational((512, 256), 2, 256),  # 13
-    "vae_20": Variational((512, 256), 20, 128),  # 14
-    "gan": Adversaries(),  # 16
-    "sines": SineAutoencoder(),  # 17
+    "convolutions": convolutional(32, 16),  # 10
+    "fewer": convolutional(16, 8),  # 10
+    "transposed": TRANSPOSED,  # 11
+    "unpooling": Unpooling(),  # 12
+    "faces": FACES,  # 13
+    "vae": Variational((256,), 2, 100),  # 15
+    "deep_vae": Variational((512, 256), 2, 256),  # 15
+    "vae_20": Variational((512, 256), 20, 128),  # 17
+    "gan": Adversaries(),  # 20
+    "sines": SineAutoencoder(),  # 22
 }
 
-# A step costs the same at any learning rate. This one leaves the weights where they are, for
-# thousands of steps on one batch would otherwise end in gradients below 1e-38, which are slow.
+# A step takes the same time at any learning rate. With this one the weights hardly change:
+# otherwise, thousands of steps on one batch end in gradients below 1e-38, which are slow.
 LEARNING_RATE = 1e-6

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.on_gpu``: all that only a machine with an NVIDIA GPU can tell, at once.
+"""``python -m benchmarks.on_gpu``: every measurement that needs a machine with an NVIDIA GPU.
 
-It asks what docs/gpu.md had to leave open, plants the thirty bugs in CuPy itself, times training
-steps beside PyTorch on the same card, and runs lessons and tests there. A part that fails is
-reported, and the next one follows.
+It measures what docs/gpu.md estimates, runs the thirty bugs on CuPy itself, times training steps
+beside PyTorch on the same card, and runs lessons and tests there. A part that fails is reported,
+and the next one follows.
 
     python -m benchmarks.on_gpu --json gpu.json
     python -m benchmarks.on_gpu --python-torch ../torch-env/bin/python --parts steps bugs
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from benchmarks.gpu import bugs, kernels, questions, steps  # noqa: F401 (their parts)
+from benchmarks.gpu import bugs, kernels, questions, steps  # noqa: F401 (they register parts)
 from benchmarks.gpu.bench import PARTS, Bench, part, ran
 from benchmarks.machine import machine
 from benchmarks.timing import ROOT
@@ -34,7 +34,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "tests"]
 
 @part("Do the lessons run there?", "lesson", "run", "seconds", "off the CPU's", on_stand_in=False)
 def lessons(bench):
-    """Quickly with the CPU's noise, compared with the CPU; then in full, beside the reference."""
+    """Compare quick runs with the CPU, noise being equal; run two lessons in full as well."""
     with tempfile.TemporaryDirectory() as out:
         flags = ("--quick", "--parity", "--device")
         for number, path in find_lessons().items():
@@ -48,14 +48,14 @@ def lessons(bench):
 
 
 def _run(number, path, out, *flags):
-    """The report of a lesson."""
+    """Run a lesson and read its report."""
     ran([sys.executable, "-m", "scratchnet", "run", number, "--out", out, *flags])
     return json.loads((pathlib.Path(out) / path.stem / "report.json").read_text("ascii"))
 
 
 @part("Does the test suite pass on CuPy?", "tests", "answer", on_stand_in=False)
 def suite(bench):
-    """The whole suite; its fixture xp brings CuPy where a GPU answers."""
+    """Run the whole suite; its fixture xp includes CuPy if there is a GPU."""
     listed = subprocess.run([*PYTEST, "--collect-only"], cwd=ROOT, capture_output=True, text=True)
     on_cupy = len(re.findall(r"^tests/.*[\[-]cupy[\]-]", listed.stdout, re.MULTILINE))
     yield "on CuPy", on_cupy
@@ -71,14 +71,14 @@ def suite(bench):
 
 
 def answer(name, bench):
-    """Ask one part: {"question", "head", "rows", "seconds"} and "failed", where it did."""
+    """Run one part: {"question", "head", "rows", "seconds"}, and "failed" after an error."""
     found, rows, began = PARTS[name], [], time.perf_counter()
     result = {"question": found.question, "head": found.head, "rows": rows}
     print(f"\n{found.question}  ({name})", flush=True)
     try:
         for row in found.rows(bench):
             rows.append(row)
-    except Exception as problem:  # nobody has seen that machine: say what happened and go on
+    except Exception as problem:  # an unknown machine: report any error and go on
         result["failed"] = f"{type(problem).__name__}: {problem}"
     result["seconds"] = round(time.perf_counter() - began, 1)
     if rows:
@@ -89,14 +89,14 @@ def answer(name, bench):
 
 
 def arguments():
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser("python -m benchmarks.on_gpu", description=__doc__)
     add = parser.add_argument
     add("--python-torch", default=sys.executable, metavar="PATH", help="an interpreter with torch")
     add("--threads", type=int, default=min(4, machine()["cores"]), help="of the processor's steps")
     add("--parts", nargs="+", choices=PARTS, default=list(PARTS), metavar="NAME",
         help=f"which of {', '.join(PARTS)}")  # fmt: skip
-    add("--rehearse", action="store_true", help="without a GPU: what the stand-in can answer")
+    add("--rehearse", action="store_true", help="without a GPU: the parts that run on the stand-in")
     add("--json", type=pathlib.Path, metavar="PATH", help="write everything to this file")
     options = parser.parse_args()
     if shutil.which(options.python_torch) is None:
@@ -105,7 +105,7 @@ def arguments():
 
 
 def main():
-    """Ask the parts; 0, or 1 if one failed, or 2 without a GPU."""
+    """Run the parts; return 0, 1 if one failed, or 2 without a GPU."""
     options = arguments()
     bench = Bench(options.rehearse, options.python_torch, options.threads)
     with bench.stage():

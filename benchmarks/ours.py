@@ -1,4 +1,4 @@
-"""scratchnet, and the floor under it: the matrix products alone."""
+"""Steps of scratchnet, and as their lower bound the matrix products alone."""
 
 import platform
 
@@ -9,7 +9,7 @@ from benchmarks.models import LEARNING_RATE
 
 
 def prepare(threads):
-    """What it is made of; the environment has set the threads before NumPy was imported."""
+    """Return versions and BLAS; the number of threads was set before NumPy was imported."""
     about = {"python": platform.python_version(), "numpy": np.__version__}
     for pool in threadpool_info():
         name = " ".join([pool["internal_api"], pool["version"] or "", pool.get("architecture", "")])
@@ -18,12 +18,12 @@ def prepare(threads):
 
 
 def has(model):
-    """Whether the model is written for us."""
+    """Whether the model has a scratchnet version."""
     return hasattr(model, "scratchnet") or hasattr(model, "scratchnet_step")
 
 
 def _nothing():
-    """What there is to wait for where a call returns only when its work is done."""
+    """Wait for nothing: a call returns when its work is done."""
 
 
 def train_step(model):
@@ -41,7 +41,10 @@ def train_step(model):
 
 
 def products(model):
-    """y = x W, dW = x^T dy and, but for the first layer, dx = dy W^T, into arrays at hand."""
+    """Matrix products of one step, written to existing arrays.
+
+    y = x W, dW = x^T dy and, for all layers but the first, dx = dy W^T.
+    """
     rng = np.random.default_rng(0)
     jobs = []
     for i, (n, d, m) in enumerate(model.products()):

@@ -1,9 +1,9 @@
-"""Keras on JAX: the whole step compiled, the fastest way that Keras documents.
+"""Keras on JAX: the whole step compiled, the fastest form that Keras documents.
 
-Not `train_on_batch`: it adds metrics and the copying of every variable in and out of the model, a
-large part of the time where models are small. The state stays on the JAX side and is given away
-(donated) to each step, so that it is updated in place. Steps are queued without waiting for the
-one before, as a training loop would; the clock stops when the last has ended.
+It is not `train_on_batch`, which also computes metrics and copies every variable in and out of the
+model, a large part of the time of a small model. The state stays in JAX and is donated to each
+step, so that it is updated in place. Steps are queued without waiting for the previous one, as in a
+training loop; the clock stops when the last has ended.
 """
 
 import os
@@ -13,7 +13,7 @@ from benchmarks.models import LEARNING_RATE
 
 
 def prepare(threads):
-    """What it is made of; the environment has set device and threads (NPROC)."""
+    """Return versions; the environment has set device and threads (NPROC)."""
     os.environ["KERAS_BACKEND"] = "jax"
     import jax
     import keras
@@ -23,12 +23,12 @@ def prepare(threads):
 
 
 def has(model):
-    """Whether the model is written for this framework."""
+    """Whether the model has a version for this framework."""
     return hasattr(model, "keras") or hasattr(model, "jax_step")
 
 
 def train_step(model):
-    """The step of Keras' own guide to JAX training loops."""
+    """Make the step of Keras' guide to JAX training loops."""
     import jax
     from keras.optimizers import Adam
 

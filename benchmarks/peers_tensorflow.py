@@ -1,4 +1,4 @@
-"""Keras on TensorFlow: the whole step as one graph, the loop of Keras' own guide."""
+"""Keras on TensorFlow: the whole step as one graph, the loop of Keras' guide."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ __all__ = ["has", "prepare", "train_step"]
 
 
 def prepare(threads):
-    """Limit the threads; what it is made of."""
+    """Limit the threads and return versions."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import keras
     import tensorflow as tf
@@ -21,7 +21,7 @@ def prepare(threads):
 
 
 def has(model):
-    """Whether the model is written for this framework."""
+    """Whether the model has a version for this framework."""
     return hasattr(model, "keras")
 
 
@@ -37,9 +37,9 @@ def train_step(model):
 
     @tf.function
     def step():
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as gradient_tape:
             value = loss(target, net(x, training=True))
-        gradients = tape.gradient(value, net.trainable_variables)
+        gradients = gradient_tape.gradient(value, net.trainable_variables)
         optimizer.apply(gradients, net.trainable_variables)
         return value
 

@@ -7,7 +7,7 @@ from benchmarks.models import LEARNING_RATE
 
 
 def prepare(threads):
-    """Limit the threads; what it is made of."""
+    """Limit the threads and return versions."""
     import torch
 
     torch.set_num_threads(threads)
@@ -20,12 +20,12 @@ def prepare(threads):
 
 
 def has(model):
-    """Whether the model is written for this framework."""
+    """Whether the model has a version for this framework."""
     return hasattr(model, "torch") or hasattr(model, "torch_step")
 
 
 def adam(model, **options):
-    """One step of the default Adam, which works tensor by tensor on a CPU."""
+    """Make a step with the default Adam, which updates tensor by tensor on a CPU."""
     import torch
 
     if hasattr(model, "torch_step"):
@@ -50,5 +50,5 @@ def _nothing():
 
 
 def fused_adam(model):
-    """The same, each update one compiled loop."""
+    """Make a step with Adam as one compiled loop."""
     return adam(model, fused=True)

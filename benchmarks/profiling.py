@@ -1,4 +1,4 @@
-"""Where a scratchnet step spends its time: a clock around each part."""
+"""Profile of a scratchnet step: time of each layer, the loss and the optimizer."""
 
 import collections
 import functools
@@ -10,30 +10,30 @@ WARM_UP = 20
 
 
 class Clock:
-    """Adds up the time spent in functions; a call within a timed call belongs to the outer one."""
+    """A clock that sums the time spent in functions; a nested call belongs to the outer one."""
 
     def __init__(self):
-        self.seconds, self.slots = collections.Counter(), False
+        self.seconds, self.running = collections.Counter(), False
 
     def watch(self, owner, method, *part):
-        """From now on, time owner.method as this part."""
+        """Time owner.method from now on, and add the time to this part."""
         function = getattr(owner, method)
 
         @functools.wraps(function)
-        def timed(*arguments):
-            if self.slots:
-                return function(*arguments)
-            self.slots, began = True, time.perf_counter()
-            y = function(*arguments)
+        def timed(*arguments, **options):
+            if self.running:
+                return function(*arguments, **options)
+            self.running, began = True, time.perf_counter()
+            y = function(*arguments, **options)
             self.seconds[part] += time.perf_counter() - began
-            self.slots = False
+            self.running = False
             return y
 
         setattr(owner, method, timed)
 
 
 def profile(model, steps):
-    """[(part, milliseconds forward, milliseconds backward)], of the average step."""
+    """Time the parts of the average step: [(part, ms forward, ms backward), ...]."""
     from scratchnet.optimizers import Adam
     from scratchnet.training import train_step
 

@@ -1,11 +1,11 @@
 """The epoch of `benchmarks.rbm` as a loop in PyTorch, eager, every update in place."""
 
-from benchmarks.peers_torch import prepare  # noqa: F401, what the workers call
+from benchmarks.peers_torch import prepare  # noqa: F401, called by the workers
 from benchmarks.rbm import SHARED, _nothing, has  # noqa: F401
 
 
 def loop(model):
-    """PCD-1 with the formulas of lesson 20."""
+    """Make the step: PCD-1 with the formulas of lesson 25."""
     import torch
 
     x = torch.from_numpy(model.batch())
@@ -19,11 +19,11 @@ def loop(model):
         for rows in torch.randperm(len(x)).split(n):
             v = x[rows]
             p = torch.sigmoid(torch.addmm(b, v, W))
-            dream = torch.bernoulli(torch.sigmoid(torch.addmm(a, h, W.t())))
-            q = torch.sigmoid(torch.addmm(b, dream, W))
+            v_model = torch.bernoulli(torch.sigmoid(torch.addmm(a, h, W.t())))
+            q = torch.sigmoid(torch.addmm(b, v_model, W))
             h = torch.bernoulli(q)
-            W.add_(v.t() @ p - dream.t() @ q, alpha=rate / n)
-            a.add_((v - dream).mean(dim=0), alpha=rate)
+            W.add_(v.t() @ p - v_model.t() @ q, alpha=rate / n)
+            a.add_((v - v_model).mean(dim=0), alpha=rate)
             b.add_((p - q).mean(dim=0), alpha=rate)
 
     return step, _nothing

@@ -1,14 +1,14 @@
-"""The results as text."""
+"""Tables of the results as text."""
 
 COLUMNS = "{:20} {:>10} {:>8} {:>8} {:>8} {:>8} {:>14}"
 PARTS = "{:30} {:>8} {:>8} {:>8}"
 
 
 def head(report):
-    """The machine, the settings, and what each contestant is made of."""
+    """Lines about the machine, the settings, and the versions of each contestant."""
     machine, s = report["machine"], report["settings"]
     yield f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
-    yield f"load average {machine['load']}: other work slows everybody; small is good"
+    yield f"load average {machine['load']}: other work slows all contestants"
     yield f"{s['threads']} threads, float32, {s['rounds']} rounds of {s['steps']} steps"
     yield ""
     for name, about in report["contestants"].items():
@@ -18,7 +18,7 @@ def head(report):
 
 
 def table(result):
-    """One model: a row for each contestant."""
+    """Table of one model: a row for each contestant."""
     yield ""
     yield result["title"]
     yield COLUMNS.format("", "median ms", "min", "max", "cores", "peak MB", "scratchnet is")
@@ -30,9 +30,9 @@ def table(result):
 
 
 def shares(parts):
-    """The parts of a scratchnet step."""
+    """Table of the parts of a scratchnet step."""
     total = sum(forward + backward for _, forward, backward in parts)
-    yield "  " + PARTS.format("a scratchnet step, taken apart", "forward", "backward", "share")
+    yield "  " + PARTS.format("parts of a scratchnet step", "forward", "backward", "share")
     for part, *ms in parts:
         share = f"{100 * sum(ms) / total:.1f} %"
         yield "  " + PARTS.format(part, *(f"{t:.3f}" if t else "" for t in ms), share)

@@ -1,10 +1,10 @@
-"""The contest: each contestant in its own process, one round after another, never two at once.
+"""The comparison: each contestant in its own process, one round after another, never two at once.
 
-Two frameworks in one process would fight: the threads of a BLAS or OpenMP pool keep spinning for
-a while after their work. So every contestant is a process that computes only when it is asked to,
-and between two rounds there is a pause in which the threads of the last one fall asleep.
+Two frameworks in one process slow each other down: the threads of a BLAS or OpenMP pool spin for a
+while after their work. So every contestant is a process that computes only on request, and a pause
+between two rounds lets the threads of the last one stop spinning.
 
-Rounds are interleaved (A B C, B C A, ...): whatever else the machine does meets all alike.
+Rounds are interleaved (A B C, B C A, ...), so that other work on the machine affects all equally.
 """
 
 import contextlib
@@ -38,11 +38,11 @@ CONTESTANTS = {  # name -> module, function, whose interpreter
 
 
 class Missing(Exception):
-    """A contestant's framework cannot be imported."""
+    """The framework of a contestant cannot be imported."""
 
 
 class Contestant:
-    """A process that times steps when asked; see `benchmarks.worker`."""
+    """A process that times steps on request; see `benchmarks.worker`."""
 
     def __init__(self, name, pythons, threads):
         module, function, framework = CONTESTANTS[name]
@@ -62,8 +62,10 @@ class Contestant:
         self.about = hello["about"]
 
     def ask(self, **request):
-        """The answer to one request."""
-        with contextlib.suppress(BrokenPipeError):  # it has ended: there will be no answer either
+        """Send one request and return the answer."""
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # the process has ended: reading the answer reports it
             print(json.dumps(request), file=self.process.stdin, flush=True)
         return self._answer()
 
@@ -81,7 +83,7 @@ class Contestant:
 
 @dataclasses.dataclass
 class Timing:
-    """What one contestant needed for one model, a number a round, and its peak of memory."""
+    """Times of one contestant for one model, a number per round, and its peak memory."""
 
     ms: list = dataclasses.field(default_factory=list)
     cores: list = dataclasses.field(default_factory=list)
@@ -92,7 +94,7 @@ class Timing:
         return statistics.median(self.ms)
 
     def summary(self):
-        """The numbers of a table's row, and those they came from."""
+        """Numbers of a row of the table, and the rounds that they are computed from."""
         cores = statistics.median(self.cores)
         extremes = {"min": min(self.ms), "max": max(self.ms)}
         numbers = {"median": self.median, **extremes, "cores": cores, "mb": self.mb}
@@ -100,7 +102,7 @@ class Timing:
 
 
 def contest(contestants, model, rounds, steps):
-    """{contestant's name: Timing} for the model of that name."""
+    """Time the contestants on the model of that name: {contestant: Timing}."""
     contestants = [contestant for contestant in contestants if contestant.ask(model=model)["has"]]
     timings = {contestant.name: Timing() for contestant in contestants}
     for r in range(rounds):

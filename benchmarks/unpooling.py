@@ -6,7 +6,7 @@ FILTERS = (8, 16, 16)
 
 
 class Unpooling:
-    """Three times: a convolution without padding, ReLU, max-pooling that remembers its places."""
+    """Three blocks: convolution without padding, ReLU, max pooling that returns its indices."""
 
     samples, shape = 64, (28, 28, 1)
     title = "unpooling 8-16-16, mean squared error, batch 64"
@@ -16,7 +16,7 @@ class Unpooling:
         return x, x
 
     def products(self):
-        """(windows, 9 C, F) of the convolutions down, and of their mirror images up."""
+        """List (windows, 9 C, F) of the convolutions, then of the transposed convolutions."""
         down = [(26, 1, 8), (11, 8, 16), (3, 16, 16)]
         n = self.samples
         forward = [(n * h * h, 9 * c, f) for h, c, f in down]

@@ -1,4 +1,4 @@
-"""Rows C1 to C3: variational autoencoders of Dense layers, each framework drawing its own noise."""
+"""Rows C1 to C3: variational autoencoders of Dense layers, with noise drawn by each framework."""
 
 import itertools
 
@@ -8,7 +8,7 @@ PIXELS = 784
 
 
 class Variational:
-    """784 - hidden (ReLU) - a code of normal noise - hidden reversed (ReLU) - 784 logits.
+    """VAE of dense layers: 784, hidden (ReLU), a normal code, hidden reversed (ReLU), 784 logits.
 
     Cross entropy summed over pixels plus KL, both averaged over the batch.
     """

@@ -1,11 +1,11 @@
-"""One contestant in a process of its own: ``python -m benchmarks.worker MODULE FUNCTION THREADS``.
+"""One contestant in its own process: ``python -m benchmarks.worker MODULE FUNCTION THREADS``.
 
 It answers one line of JSON on stdout for each line on stdin:
 
     (at the start)     {"about": versions} or {"missing": why}
     {"model": name}    {"has": true or false}        builds the model, if the contestant has it
     {"steps": n}       {"ms", "cores", "mb"}         a round: n steps, milliseconds a step
-    {"profile": n}     {"parts": ...}                n steps taken apart (scratchnet only)
+    {"profile": n}     {"parts": ...}                time of each part of n steps (scratchnet only)
 """
 
 import importlib
@@ -22,7 +22,7 @@ LEAD = 3  # steps before each round's clock starts: caches and sleeping threads
 
 
 def timed_round(step, wait, steps):
-    """Milliseconds a step, and the processor seconds used in each second, of all threads."""
+    """Milliseconds per step, and processor seconds of all threads per second."""
     _repeat(step, wait, LEAD)
     began, began_cpu = time.perf_counter(), time.process_time()
     _repeat(step, wait, steps)
@@ -37,7 +37,7 @@ def _repeat(step, wait, n):
 
 
 def serve(contestant, function, threads, requests, answer):
-    """Answer requests until there are no more."""
+    """Answer requests until the end of the input."""
     try:
         about = contestant.prepare(threads)
     except ImportError as problem:
@@ -60,13 +60,13 @@ def serve(contestant, function, threads, requests, answer):
             case {"profile": steps}:
                 from benchmarks.profiling import profile
 
-                whole = hasattr(model, "scratchnet")  # a step of its own is not taken apart
+                whole = hasattr(model, "scratchnet")  # its own training step is not profiled
                 answer({"parts": profile(model, steps) if whole else []})
 
 
 def main(module, function, threads):
     pipe = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever a framework prints belongs to stderr, not into the conversation
+    os.dup2(2, 1)  # output of a framework goes to stderr, not into the answers
     contestant = importlib.import_module(f"benchmarks.{module}")
 
     def answer(message):

@@ -1,4 +1,4 @@
-"""The command line: scratchnet lessons | run | gradcheck | data | doctor."""
+"""Command line: scratchnet lessons | run | gradcheck | data | doctor."""
 
 import argparse
 import os
@@ -10,8 +10,17 @@ from scratchnet import __version__
 from scratchnet.validation import unknown_name
 
 
-def main(arguments=None):
-    """Run one command; the return value is the exit code."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command of `scratchnet`.
+
+    Parameters
+        arguments  words of the command line; by default those of the running program
+
+    Returns the exit code: 0, 1 if a gradient check fails, 2 for an input that cannot be used.
+
+    >>> main(["gradcheck", "Dense "])  # an unknown name, which is reported on stderr
+    2
+    """
     parser = argparse.ArgumentParser(prog="scratchnet", description=__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"scratchnet {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -24,12 +33,18 @@ def main(arguments=None):
     command.add_argument("flags", nargs=argparse.REMAINDER, help="the lesson's own flags")
     command.set_defaults(do=run_lesson)
 
-    command = commands.add_parser("gradcheck", help="check every gradient of the library")
-    command.add_argument("name", nargs="?", help="only this layer or loss, with full tables")
+    command = commands.add_parser(
+        "gradcheck",
+        help="check the gradients of layers and losses",
+        epilog="Boltzmann machines: see scratchnet.boltzmann.check_gradient.",
+    )
+    command.add_argument("name", nargs="?", help="only this layer or loss, with its tables")
     command.set_defaults(do=check_gradients)
 
     command = commands.add_parser("data", help="show the data sets, or fetch one")
-    command.add_argument("name", nargs="?", help="digits, mnist or fashion: load it now")
+    command.add_argument(
+        "name", nargs="?", help="digits, mnist or fashion: load it and describe it"
+    )
     command.set_defaults(do=show_data)
 
     command = commands.add_parser("doctor", help="show versions, BLAS, GPU, folders")
@@ -38,25 +53,29 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         return options.do(options)
-    except (ValueError, OSError) as problem:  # a sentence for the user, not a traceback
+    except (ValueError, OSError) as problem:  # one sentence instead of a traceback
         print(f"scratchnet: {problem}", file=sys.stderr)
         return 2
 
 
-def find_lessons():
-    """{"01": path, ...} of the lessons folder: the current one's, else the repository's."""
+def find_lessons() -> dict[str, Path]:
+    """Find the lessons: {"01": path, ...}.
+
+    They are looked for in the folder `lessons` of the current directory, then in that of the
+    repository. Raises FileNotFoundError if there is none.
+    """
     for root in (Path.cwd(), Path(__file__).resolve().parent.parent):
         found = {path.name[:2]: path for path in sorted(root.glob("lessons/[0-9][0-9]_*.py"))}
         if found:
             return found
     raise FileNotFoundError(
-        "no lessons folder here: change to the repository, or clone it (lessons are not part of "
-        "the installed package)"
+        "there is no folder `lessons` here: change to the repository, or clone it (the lessons are "
+        "not part of the installed package)"
     )
 
 
 def list_lessons(options):
-    """Number and title of each lesson."""
+    """Print number, title and path of each lesson."""
     for path in find_lessons().values():
         title = path.read_text(encoding="ascii").split("\n", 2)[1]
         print(f"{title}    python {os.path.relpath(path)}")
@@ -75,7 +94,12 @@ def run_lesson(options):
 
 
 def check_gradients(options):
-    """Every case, one line a layer or loss; with a name, its tables. Exit code 1 on a failure."""
+    """Check all cases of `scratchnet.gradcheck_cases`, or those of one layer or loss.
+
+    Prints a line for each layer or loss, and the table of each case that fails; with a name, the
+    table of every case. Returns exit code 1 if a case fails. Boltzmann machines are checked by
+    `scratchnet.boltzmann.check_gradient`.
+    """
     from scratchnet.gradcheck_cases import LAYERS, LOSSES, all_cases
 
     names = [*LAYERS, *LOSSES]
@@ -102,13 +126,13 @@ def check_gradients(options):
 
 
 def show_data(options):
-    """Where data is looked for; with a name, load it (which may download it) and describe it."""
+    """Print the folders in which data is looked for, or load one data set and describe it."""
     from scratchnet.data import cache_dir, load_images
 
     if options.name is None:
         print("digits    bundled with scikit-learn, 8x8 or enlarged to 28x28")
-        print("mnist     28x28, looked for in the folders below, else downloaded")
-        print("fashion   28x28, likewise")
+        print("mnist     28x28, from one of the folders below, or downloaded")
+        print("fashion   28x28, from one of the folders below, or downloaded")
         print(f"SCRATCHNET_DATA  {os.environ.get('SCRATCHNET_DATA', '(not set)')}")
         print(f"cache            {cache_dir()}")
         return 0
@@ -120,7 +144,7 @@ def show_data(options):
 
 
 def show_doctor(options):
-    """What this installation runs on."""
+    """Print versions, BLAS, GPU and folders of this installation."""
     from scratchnet.doctor import findings
 
     for name, finding in findings():

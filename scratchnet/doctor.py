@@ -1,11 +1,12 @@
-"""What `scratchnet doctor` prints: versions, arithmetic, device and folders of an installation.
+"""Versions, BLAS, GPU and folders of an installation, as `scratchnet doctor` prints them.
 
-A question about a wrong number or a slow run begins with these lines.
+A report about a wrong number or a slow run begins with these lines.
 """
 
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterator
 
 from threadpoolctl import threadpool_info
 
@@ -14,11 +15,16 @@ from scratchnet.backend import gpu_description, gpu_problem
 from scratchnet.data import cache_dir
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "tqdm", "pooch")
-CUPY = ("cupy", "cupy-cuda12x", "cupy-cuda13x")  # the wheels that bring a module named cupy
+CUPY = ("cupy", "cupy-cuda12x", "cupy-cuda13x")  # wheels that contain a module named cupy
 
 
-def findings():
-    """(name, what was found) line by line."""
+def findings() -> Iterator[tuple[str, str]]:
+    """Yield (name, value) for each line of `scratchnet doctor`.
+
+    >>> name, version = next(findings())
+    >>> name
+    'scratchnet'
+    """
     yield "scratchnet", __version__
     yield "python", f"{platform.python_version()} on {platform.platform()}"
     for package in PACKAGES:
@@ -34,8 +40,8 @@ def findings():
     wheels = [f"{wheel} {version}" for wheel in CUPY if (version := _version(wheel))]
     yield "CuPy", ", ".join(wheels) or "not installed"
     if len(wheels) > 1:
-        yield "", "several CuPy packages: which one wins is chance, uninstall all but one"
-    yield "GPU", f"none to use: {problem}" if (problem := gpu_problem()) else gpu_description()
+        yield "", "several CuPy packages exclude each other: uninstall all but one"
+    yield "GPU", f"not usable: {problem}" if (problem := gpu_problem()) else gpu_description()
     folder = os.environ.get("SCRATCHNET_DATA")
     yield "SCRATCHNET_DATA", "not set" if folder is None else _folder(folder)
     yield "cache", _folder(cache_dir())

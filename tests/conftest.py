@@ -1,62 +1,36 @@
-"""What the whole suite stands on: no window, no internet, nothing cached, equal examples."""
+"""Settings of the whole suite: no window, equal examples in every run, markers, common fixtures."""
 
 import os
-import socket
+from pathlib import Path
 
 import fake_cupy
 import hypothesis
 import numpy as np
 import pytest
-import threadpoolctl
 
 from scratchnet import backend
 from scratchnet.backend import gpu_available, use_device
 
-os.environ["MPLBACKEND"] = "Agg"  # this file is read first, so before anybody imports matplotlib
+os.environ["MPLBACKEND"] = "Agg"  # read before any module imports matplotlib
 
 hypothesis.settings.register_profile(
     "suite", max_examples=40, deadline=None, derandomize=True, database=None
 )
 hypothesis.settings.load_profile("suite")
 
-pytest_plugins = ["data_sandbox"]
+pytest_plugins = ["isolation", "data_sandbox"]
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost", "", None)
+collect_ignore_glob = ["reference/*", "support/*"]  # no tests: other frameworks, shared code
 
-
-@pytest.fixture(scope="session", autouse=True)
-def alone_on_this_machine(tmp_path_factory):
-    """Every host but this machine is refused, and what is cached goes to a temporary folder."""
-
-    def allow(host):
-        if host not in LOOPBACK:
-            raise RuntimeError(f"a test asked for the network: {host}")
-
-    def guarded_lookup(host, *args, _lookup=socket.getaddrinfo, **kwargs):
-        allow(host)
-        return _lookup(host, *args, **kwargs)
-
-    def guarded(connect):
-        def guarded_connect(self, address):
-            if isinstance(address, tuple):  # a path, not a tuple, is a socket on this machine
-                allow(address[0])
-            return connect(self, address)
-
-        return guarded_connect
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", guarded_lookup)
-        for name in ("connect", "connect_ex"):
-            patch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
-        patch.setenv("SCRATCHNET_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+MARKED_FOLDERS = ("lessons", "device")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_blas_thread():
-    """Small products gain nothing from two threads, and on a busy machine the two wait for ever."""
-    with threadpoolctl.threadpool_limits(1, user_api="blas"):
-        yield
+def pytest_collection_modifyitems(items):
+    """Mark the tests of a folder with its name, so that `-m "not lessons"` leaves them out."""
+    for item in items:
+        for folder in MARKED_FOLDERS:
+            if item.path.is_relative_to(Path(__file__).parent / folder):
+                item.add_marker(folder)
 
 
 @pytest.fixture(params=["numpy", "stand-in"] + ["cupy"] * gpu_available())

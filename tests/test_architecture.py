@@ -1,8 +1,11 @@
-"""The plan of the house, read from the source: who may import whom, and a few habits."""
+"""The package layout, read from the source: who may import whom, where tests are, and habits."""
 
 import ast
 import functools
 import graphlib
+import importlib
+import inspect
+import operator
 import socket
 from pathlib import Path
 
@@ -14,18 +17,43 @@ LESSONS = sorted((ROOT / "lessons").rglob("*.py"))
 BENCHMARKS = sorted((ROOT / "benchmarks").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
-# Imports run downward only: each room may import from those that stand before it.
-ROOMS = """
-    __init__ validation backend numerics initializers layers losses schedules metrics optimizers
-    saving threads training callbacks gradcheck gradcheck_cases inspection models boltzmann data
-    plots pages lesson doctor cli __main__
-""".split()
+# Imports run downward only: a module may import those before it in the list of their package.
+# "*" is every module that the list does not name.
+ORDER = {
+    "scratchnet": """
+        __init__ validation backend numerics initializers layers losses schedules metrics optimizers
+        saving threads training callbacks gradcheck gradcheck_cases models boltzmann data plots
+        lesson doctor cli __main__
+    """.split(),
+    "scratchnet.layers": "plain shapes parameters base * conv summary sequential".split(),
+    "scratchnet.layers.conv": "im2col padding space_to_depth fast_paths *".split(),
+    "scratchnet.boltzmann": "plain machine likelihood learning estimators ratings deep".split(),
+}
+NO_MODULE_OF_THAT_NAME = {  # tests that are not named after one module, and their subject
+    "test_architecture.py": "the source of all modules",
+    "test_golden.py": "values of PyTorch and Keras, of layers, losses and optimizers",
+    "test_gradcheck_tuples.py": "gradcheck of layers with several inputs or outputs",
+    "test_language.py": "the texts of all modules",
+    "layers/test_layers.py": "the layer contract, for every layer",
+    "models/test_generative.py": "VAE and GAN",
+}
+TYPED = """
+    training.fit training.evaluate training.predict gradcheck.gradcheck saving.save saving.load
+    data.load_images data.load_faces data.load_ratings data.load_days data.read_idx
+    callbacks.EarlyStopping.__init__ callbacks.Checkpoint.__init__ models.vae.VAE models.gan.GAN
+    boltzmann.BernoulliRBM boltzmann.GaussianRBM boltzmann.RatingRBM boltzmann.DBN boltzmann.DBM
+    boltzmann.DBNClassifier boltzmann.DBMClassifier
+""".split()  # what a user calls: each signature has types
+FOLDERS_OF_THEIR_OWN = ("lessons", "device")  # of tests, with a marker of the same name
 WITHOUT_NUMPY = "layers losses optimizers numerics training schedules".split()
 SEEDED = {"default_rng", "SeedSequence", "Generator"}
 
 
-def each(files):
-    return pytest.mark.parametrize("path", files, ids=lambda path: str(path.relative_to(ROOT)))
+def broken(files, problems):
+    """The failure message of a rule: "file: problem" for each that problems(path) yields."""
+    return "\n".join(
+        f"{path.relative_to(ROOT)}: {found}" for path in files for found in problems(path)
+    )
 
 
 @functools.cache
@@ -43,11 +71,14 @@ def module(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def room(name):
-    """scratchnet.layers.base -> layers; scratchnet itself -> __init__."""
-    return (name.split(".") + ["__init__"])[1]
+def rank(package, name):
+    """The place of a module in the order of a package: scratchnet.layers.base -> that of base."""
+    order = ORDER[package]
+    part = (name.split(".") + ["__init__"])[package.count(".") + 1]
+    return order.index(part if part in order else "*")
 
 
+@functools.cache
 def imports(path):
     """Every module that a file imports, inside of functions too."""
     names = set()
@@ -73,21 +104,50 @@ def users(library):
     }
 
 
-def test_every_room_has_its_place_in_the_order():
-    assert {room(name) for name in MODULES} <= set(ROOMS)
+def test_every_module_has_its_place_in_the_order():
+    for package in ORDER:
+        for name in MODULES:
+            if name.startswith(f"{package}.") or package == "scratchnet":
+                rank(package, name)
 
 
-@each(SOURCE)
-def test_imports_run_downward(path):
-    here = ROOMS.index(room(module(path)))
+def test_every_name_in_the_order_is_a_module():
+    for package, order in ORDER.items():
+        known = {f"{package}.{part}" for part in order} - {f"{package}.*", "scratchnet.__init__"}
+        assert known <= MODULES, known - MODULES
+
+
+def upward_imports(path):
+    here = module(path)
     for name in imports(path):
-        if name.startswith("scratchnet"):
-            assert ROOMS.index(room(name)) <= here, f"{path.name} may not import {name}"
+        for package in ORDER:
+            inside = here.startswith(f"{package}.") and name.startswith(f"{package}.")
+            if inside and rank(package, name) > rank(package, here):
+                yield f"may not import {name}: see ORDER[{package!r}]"
 
 
-def test_no_import_runs_in_a_circle():
+def test_imports_run_downward():
+    assert not (problems := broken(SOURCE, upward_imports)), problems
+
+
+def test_no_import_is_part_of_a_cycle():
     graph = {module(path): imports(path) & MODULES - {module(path)} for path in SOURCE}
-    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, naming the circle
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, naming the cycle
+
+
+def without_a_module(path):
+    name = path.relative_to(ROOT / "tests")
+    if name.parts[0] not in FOLDERS_OF_THEIR_OWN and name.as_posix() not in NO_MODULE_OF_THAT_NAME:
+        tested = ROOT / "scratchnet" / name.with_name(name.name.removeprefix("test_"))
+        if not tested.exists():
+            yield f"tests no module {tested.relative_to(ROOT)}"
+
+
+def test_a_test_file_lies_where_the_module_lies_that_it_tests():
+    tests = [path for path in TESTS if path.name.startswith("test_")]
+    assert not (problems := broken(tests, without_a_module)), problems
+    for name in NO_MODULE_OF_THAT_NAME:
+        assert (ROOT / "tests" / name).exists(), f"{name} is gone: remove its entry"
 
 
 def test_cupy_is_known_to_the_backend_alone():
@@ -105,51 +165,132 @@ def test_formulas_ask_the_array_which_module_computes_with_it():
     }
 
 
-@each(SOURCE + LESSONS + TESTS + BENCHMARKS)
-def test_random_numbers_come_from_a_seeded_generator(path):
+def unseeded(path):
+    """Uses of a generator that is not seeded, or that the whole program shares."""
     for node in nodes(path, ast.Attribute):
         if isinstance(node.value, ast.Attribute) and node.value.attr == "random":
-            if ast.unparse(node.value.value) in ("np", "numpy"):
-                assert node.attr in SEEDED, f"line {node.lineno}: np.random.{node.attr}"
-    assert not imports(path) & {"random", "numpy.random"}
+            if ast.unparse(node.value.value) in ("np", "numpy") and node.attr not in SEEDED:
+                yield f"line {node.lineno}: np.random.{node.attr}"
+    for name in imports(path) & {"random", "numpy.random"}:
+        yield f"imports {name}"
 
 
-@each(SOURCE + LESSONS + TESTS + BENCHMARKS)
-def test_a_file_is_one_idea_of_at_most_300_lines_of_100_characters(path):
-    lines = path.read_text().splitlines()
-    assert len(lines) <= 300
-    assert max(map(len, lines), default=0) <= 100
+def test_random_numbers_come_from_a_seeded_generator():
+    files = SOURCE + LESSONS + TESTS + BENCHMARKS
+    assert not (problems := broken(files, unseeded)), problems
 
 
-@each(SOURCE + LESSONS)
-def test_source_is_plain_ascii_and_says_at_its_head_what_it_is_for(path):
-    assert path.read_bytes().isascii()
-    assert ast.get_docstring(tree(path))
+def too_long(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if len(lines) > 400:
+        yield f"{len(lines)} lines, more than 400"
+    for i, line in enumerate(lines, 1):
+        if len(line) > 100:
+            yield f"line {i}: {len(line)} columns, more than 100"
 
 
-@each(SOURCE + LESSONS)
-def test_no_file_is_read_by_running_what_it_holds(path):
-    assert not imports(path) & {"pickle", "marshal", "shelve", "dill", "joblib"}
+def test_a_file_has_at_most_400_lines_of_100_characters():
+    files = SOURCE + TESTS + BENCHMARKS  # lessons have limits of their own
+    assert not (problems := broken(files, too_long)), problems
+
+
+def unclear(path):
+    if not path.read_bytes().isascii():
+        yield "is not ASCII"
+    if not ast.get_docstring(tree(path)):
+        yield "has no docstring"
+
+
+def test_source_is_ascii_and_each_module_has_a_docstring():
+    assert not (problems := broken(SOURCE + LESSONS, unclear)), problems
+
+
+def unsafe(path):
+    for name in imports(path) & {"pickle", "marshal", "shelve", "dill", "joblib"}:
+        yield f"imports {name}"
     for call in nodes(path, ast.Call):
-        assert ast.unparse(call.func) not in ("eval", "exec")
+        if ast.unparse(call.func) in ("eval", "exec"):
+            yield f"line {call.lineno}: {ast.unparse(call.func)}"
         for keyword in call.keywords:
-            assert keyword.arg != "allow_pickle" or keyword.value.value is False
+            if keyword.arg == "allow_pickle" and keyword.value.value is not False:
+                yield f"line {call.lineno}: allow_pickle"
 
 
-@each(SOURCE + LESSONS + TESTS + BENCHMARKS)
-def test_errors_are_caught_by_name(path):
-    assert all(handler.type for handler in nodes(path, ast.ExceptHandler))
+def test_no_file_is_read_by_running_what_it_holds():
+    assert not (problems := broken(SOURCE + LESSONS, unsafe)), problems
 
 
-@each(SOURCE)
-def test_everything_public_is_described(path):
+def bare_except(path):
+    for handler in nodes(path, ast.ExceptHandler):
+        if not handler.type:
+            yield f"line {handler.lineno}: name the error"
+
+
+def test_errors_are_caught_by_name():
+    files = SOURCE + LESSONS + TESTS + BENCHMARKS
+    assert not (problems := broken(files, bare_except)), problems
+
+
+def undescribed(path):
     for node in tree(path).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
-            assert ast.get_docstring(node), f"{node.name} has no docstring"
+            if not ast.get_docstring(node):
+                yield f"{node.name} has no docstring"
+
+
+def test_everything_public_has_a_docstring():
+    assert not (problems := broken(SOURCE, undescribed)), problems
+
+
+def untyped(thing, name):
+    """Names of the parameters of a function, or of a class's methods, that have no type."""
+    if inspect.isclass(thing):
+        for attribute, method in inspect.getmembers(thing, inspect.isfunction):
+            if attribute[0] != "_" and method.__module__.startswith("scratchnet"):
+                yield from untyped(method, f"{name}.{attribute}")
+        return
+    parameters = inspect.signature(thing).parameters.values()
+    for parameter in parameters:
+        if parameter.name != "self" and parameter.annotation is parameter.empty:
+            yield f"{name}: {parameter.name}"
+
+
+def test_what_a_user_calls_has_types():
+    without = []
+    for name in TYPED:
+        module = next(
+            m for m in sorted(MODULES, reverse=True) if f"scratchnet.{name}".startswith(m)
+        )
+        path = f"scratchnet.{name}".removeprefix(f"{module}.")
+        thing = operator.attrgetter(path)(importlib.import_module(module))
+        without += untyped(thing, name)
+    assert not without, without
+
+
+@pytest.mark.parametrize(
+    "rule, source",
+    [
+        (unseeded, "import numpy as np\nnp.random.random(3)"),
+        (unseeded, "import random"),
+        (too_long, "x = 1\n" * 401),
+        (too_long, "x = " + "1" * 97),
+        (unclear, "x = 1"),
+        (unclear, '"""A na\u00efve module."""'),
+        (unsafe, "import pickle"),
+        (unsafe, "eval(text)"),
+        (unsafe, "np.load(path, allow_pickle=True)"),
+        (bare_except, "try:\n    pass\nexcept:\n    pass"),
+        (undescribed, "def f(): ..."),
+    ],
+)
+def test_each_rule_finds_what_breaks_it(rule, source, tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(source, encoding="utf-8")
+    assert len(list(rule(path))) == 1
 
 
 def test_the_suite_cannot_reach_the_internet():
-    for host in ("192.0.2.1", "example.org"):  # an address and a name that nobody may own
+    for host in ("192.0.2.1", "example.org"):  # reserved: they belong to no host
         with pytest.raises(RuntimeError, match=f"a test asked for the network: {host}"):
             socket.create_connection((host, 80), timeout=1)
     with socket.socket() as bare, pytest.raises(RuntimeError, match="asked for the network"):

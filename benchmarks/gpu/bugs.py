@@ -1,4 +1,4 @@
-"""Where CuPy and its stand-in disagree: single lines, and thirty bugs in a training step."""
+"""Differences between CuPy and its stand-in: single lines, thirty bugs in a training step."""
 
 import contextlib
 import io
@@ -15,15 +15,15 @@ device_bugs, fake_cupy = from_tests("device_bugs"), from_tests("fake_cupy")
 # ------------------------------------------------------------------------------------------ rules
 
 
-def shown(x):
-    """dtype and numbers of an array, or the thing itself."""
+def as_text(x):
+    """Format dtype and numbers of an array, or another value as text."""
     if not hasattr(x, "dtype"):
         return str(x)
     return f"{x.dtype} {np.array2string(to_numpy(x), precision=3, separator=' ')}".replace("\n", "")
 
 
-def written(xp, key, value):
-    """zeros with value written to the key."""
+def assigned(xp, key, value):
+    """Assign value to a[key], a = zeros, and return a."""
     a = xp.zeros(3, dtype="float32")
     a[key] = value
     return a
@@ -40,25 +40,25 @@ def floats(xp):
     return xp.asarray(np.arange(3, dtype="float32"))
 
 
-def whole(xp, *numbers):
+def integers(xp, *numbers):
     return xp.asarray(np.array(numbers))
 
 
 RULES = {
     "a[a > 0]": lambda xp: floats(xp)[floats(xp) > 0],
-    "a[a == 0] = 1": lambda xp: written(xp, floats(xp) == 0, 1),
+    "a[a == 0] = 1": lambda xp: assigned(xp, floats(xp) == 0, 1),
     "a[host index]": lambda xp: floats(xp)[np.array([0, 2])],
     "a[[0, 2]]": lambda xp: floats(xp)[[0, 2]],
-    "a[:] = host array": lambda xp: written(xp, slice(None), np.ones(3, "float32")),
-    "a[[1, 1]] = [1, 2]": lambda xp: written(xp, whole(xp, 1, 1), floats(xp)[1:]),
+    "a[:] = host array": lambda xp: assigned(xp, slice(None), np.ones(3, "float32")),
+    "a[[1, 1]] = [1, 2]": lambda xp: assigned(xp, integers(xp, 1, 1), floats(xp)[1:]),
     "a[9]": lambda xp: floats(xp)[9],
-    "a[array of 9]": lambda xp: floats(xp)[whole(xp, 9)],
+    "a[array of 9]": lambda xp: floats(xp)[integers(xp, 9)],
     "a @= b keeps its memory": same_after_matmul,
     "a * np.float64(2)": lambda xp: floats(xp) * np.float64(2),
     "a * 2.0": lambda xp: floats(xp) * 2.0,
-    "integers / 2": lambda xp: whole(xp, 1, 2) / 2,
+    "integers / 2": lambda xp: integers(xp, 1, 2) / 2,
     "(a > 0).mean()": lambda xp: (floats(xp) > 0).mean(),
-    "integers.sum()": lambda xp: whole(xp, 1, 2).sum(),
+    "integers.sum()": lambda xp: integers(xp, 1, 2).sum(),
     "np.exp(a)": lambda xp: type(np.exp(floats(xp))).__module__,
     "xp.sum(host array)": lambda xp: type(xp.sum(np.ones(3, "float32"))).__module__,
     "a + host array": lambda xp: floats(xp) + np.ones(3, "float32"),
@@ -73,35 +73,37 @@ RULES = {
 
 @part("What do single lines do?", "a = [0 1 2], float32", "CuPy", "stand-in", "NumPy", "")
 def rules(bench):
-    """The stand-in refuses on purpose what works on CuPy by a hidden copy or in float64."""
+    """The stand-in rejects on purpose what CuPy does with a hidden copy or in float64."""
     for name, line in RULES.items():
-        real, standin, numpy = (said(line, xp) for xp in (bench.xp, fake_cupy.module, np))
+        real, standin, numpy = (
+            outcome_of_line(line, xp) for xp in (bench.xp, fake_cupy.module, np)
+        )
         yield name, real, standin, numpy, "" if real == standin else "differs"
 
 
-def said(line, xp):
-    """What a line gives on a module of arrays, or how it refuses."""
+def outcome_of_line(line, xp):
+    """Run a line with a module of arrays: its value, or the type of its error."""
     with np.errstate(all="ignore"):
         try:
-            return shown(line(xp))
-        except Exception as problem:  # every refusal is an answer here
+            return as_text(line(xp))
+        except Exception as problem:  # any error is an answer here
             return type(problem).__name__
 
 
 # ------------------------------------------------------------------------------------------- bugs
 
-# The stand-in is meant to be stricter here: CuPy computes, but slowly, doubly or by chance.
+# The stand-in is stricter here on purpose: CuPy computes slowly, in float64, or at random.
 ON_PURPOSE = {
     "a write to one place twice",
-    "memory nobody wrote to",
+    "uninitialized memory",
     "np.exp",
     "a float64 of NumPy's",
 }
 
 
-@part("Does CuPy mind the thirty bugs?", "bug", "CuPy", "stand-in", "")
+@part("Does CuPy detect the thirty bugs?", "bug", "CuPy", "stand-in", "")
 def bugs(bench):
-    """Minding is an error, a wait inside the step, or a loss that is no number."""
+    """A bug is detected by an error, a wait inside the step, or a loss that is NaN."""
     guard = quiet
     real, standin = (outcome(None, xp, quiet) for xp in (bench.xp, fake_cupy.module))
     yield "(none)", real, standin, ""
@@ -113,7 +115,7 @@ def bugs(bench):
         real = outcome(bug, bench.xp, guard)
         standin = outcome(bug, fake_cupy.module, fake_cupy.no_sync)
         verdict = "on purpose" if bug in ON_PURPOSE else "DIFFERS"
-        yield bug, real, standin, "" if minds(real) == minds(standin) else verdict
+        yield bug, real, standin, "" if detected(real) == detected(standin) else verdict
 
 
 quiet = contextlib.nullcontext
@@ -121,7 +123,7 @@ quiet = contextlib.nullcontext
 
 @contextlib.contextmanager
 def waiting_forbidden():
-    """Inside, CuPy raises where it knows that it waits; it misses some, and is deprecated."""
+    """Inside, CuPy raises an error for most of its waits; the setting is deprecated."""
     if backend.cupy is fake_cupy.module:
         with fake_cupy.no_sync():
             yield
@@ -134,19 +136,19 @@ def waiting_forbidden():
             yield
 
 
-def minds(outcome):
-    """Whether a bug would have been noticed."""
+def detected(outcome):
+    """Whether a bug has been detected."""
     return not outcome.startswith("runs, ") or outcome == "runs, no number"
 
 
 def outcome(bug, xp, guard):
-    """What three steps with a bug do: how they complain, or that they run."""
+    """Run three steps with a bug: their error, or whether their numbers are right."""
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         expected = device_bugs.losses(device_bugs.toy(), xp, xp.random.default_rng(0), quiet())
         try:
             toy, rng = device_bugs.toy(bug), xp.random.default_rng(0)
             values = device_bugs.losses(toy, xp, rng, guard())
-        except Exception as problem:  # whatever it is: a bug is meant to raise something
+        except Exception as problem:  # a bug may raise any error
             return f"{type(problem).__name__}: {problem}".splitlines()[0][:48]
     if not np.isfinite(values).all():
         return "runs, no number"

@@ -1,4 +1,4 @@
-"""What only CuPy itself can answer: kernels of our own, convolutions, graphs."""
+"""Measurements with CuPy itself: custom kernels, convolutions, graphs."""
 
 import statistics
 
@@ -20,9 +20,11 @@ IM2COL = """
 """
 
 
-@part("And a kernel of one's own?", "y + b, (128, 256)", "host us", "whole us", on_stand_in=False)
+@part(
+    "What does a custom kernel cost?", "y + b, (128, 256)", "host us", "total us", on_stand_in=False
+)
 def own_kernels(bench):
-    """If these are much cheaper than `y + b`, fusing a layer's formula into one pays twice."""
+    """Time kernels for `y + b`: if they are much cheaper, fusing formulas helps twice."""
     xp, y, b = bench.xp, bench.numbers(128, 256), bench.numbers(256)
     elementwise = xp.ElementwiseKernel("float32 y, float32 b", "float32 z", "z = y + b", "add")
     raw, z = xp.RawKernel(RAW, "add"), xp.empty_like(y)
@@ -35,21 +37,21 @@ def own_kernels(bench):
 
 
 def patches(xp, x, k):
-    """(N, H, W, C), padded -> (N*OH*OW, k*k*C): the copy that a convolution would make."""
+    """Copy the patches that a convolution multiplies, (N, H, W, C) -> (N*OH*OW, k*k*C)."""
     w = xp.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(1, 2))  # (N, OH, OW, C, k, k)
     n, oh, ow, c = w.shape[:4]
     return w.transpose(0, 1, 2, 4, 5, 3).reshape(n * oh * ow, k * k * c)
 
 
-def pictures(bench):
-    """128 pictures of 32x32 and a border, with 64 channels."""
+def images(bench):
+    """Make 128 images of 32x32 pixels, padded by 1, with 64 channels."""
     return bench.numbers(bench.size(128, 2), 34, 34, bench.size(64, 3))
 
 
 @part("How fast are patches copied?", "(128, 34, 34, 64), k 3", "us", "GB/s", on_stand_in=False)
 def im2col(bench):
-    """GB/s: each number of the result read and written once."""
-    xp, x, k = bench.xp, pictures(bench), 3
+    """Measure GB/s, where each number of the result is read and written once."""
+    xp, x, k = bench.xp, images(bench), 3
     n, h, w, c = x.shape
     cols = patches(xp, x, k)
     kernel = xp.ElementwiseKernel(
@@ -58,41 +60,41 @@ def im2col(bench):
         IM2COL,
         "im2col",
     )
-    mine = xp.empty_like(cols)
+    ours = xp.empty_like(cols)
     table = {
         "sliding_window_view and reshape": lambda: patches(xp, x, k),
-        "an ElementwiseKernel": lambda: kernel(x, h, w, c, h - k + 1, w - k + 1, k, mine),
-        "the floor: copying the result": lambda: cols.copy(),
+        "an ElementwiseKernel": lambda: kernel(x, h, w, c, h - k + 1, w - k + 1, k, ours),
+        "lower bound: copying the result": lambda: cols.copy(),
     }
     for name, work in table.items():
         us = bench.timed(work, calls=20)[1]
         yield name, us, 2e-3 * cols.nbytes / us
-    assert bool((mine == cols).all()), "the kernel's patches are not those of the copy"
+    assert bool((ours == cols).all()), "the kernel's patches are not those of the copy"
 
 
-@part("And a convolution beside PyTorch's?", "64 filters, k 3, forward", "us")
+@part("How fast is a convolution, compared with PyTorch?", "64 filters, k 3, forward", "us")
 def convolution(bench):
-    """CuPy has no convolution of its own: patches, then one product."""
-    xp, x = bench.xp, pictures(bench)
+    """CuPy has no convolution: copy patches, then multiply once."""
+    xp, x = bench.xp, images(bench)
     W = bench.numbers(9 * x.shape[-1], 64)
     yield "CuPy, patches and product", bench.timed(lambda: patches(xp, x, 3) @ W, calls=20)[1]
     for tf32 in (False, True):
-        ms = bench.apart("torch", "convolution", x.shape, tf32, python=bench.python_torch)
+        ms = bench.in_subprocess("torch", "convolution", x.shape, tf32, python=bench.python_torch)
         yield f"PyTorch, TF32 {'on' if tf32 else 'off'}", 1000 * statistics.median(ms)
 
 
 @part("Can a step become a CUDA graph?", "operation", "answer", on_stand_in=False)
 def graphs(bench):
-    """A process for each: a capture that fails leaves its stream useless."""
+    """Try each operation in its own process, as a capture that fails breaks its stream."""
     for name in ("add", "matmul", "random"):
         try:
-            yield name, bench.apart("kernels", "captured", name)
-        except RuntimeError as problem:  # a refusal is an answer
+            yield name, bench.in_subprocess("kernels", "captured", name)
+        except RuntimeError as problem:  # an error is an answer
             yield name, str(problem)
 
 
 def captured(bench, name):
-    """Record one operation of CuPy's, replay it, and say so."""
+    """Capture one operation of CuPy in a graph and replay it."""
     xp, a = bench.xp, bench.numbers(64, 64)
     out, rng = xp.zeros_like(a), xp.random.default_rng(0)
     work = {

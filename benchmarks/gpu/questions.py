@@ -1,4 +1,4 @@
-"""What nobody can know about CuPy without a GPU: cost, rounding, random numbers, repetition."""
+"""Measurements of CuPy on a GPU: cost, rounding, random numbers, repeatability."""
 
 import hashlib
 import sys
@@ -9,9 +9,9 @@ from benchmarks.gpu.bench import part, ran
 from scratchnet.backend import RNG, to_numpy
 
 
-@part("What does one array operation cost?", "operation", "host us", "whole us")
+@part("What does one array operation cost?", "operation", "host us", "total us")
 def operations(bench):
-    """Host: until the call returns, which bounds small models. Whole: until the GPU is done."""
+    """Measure time until the call returns, which limits small models, and until the GPU is done."""
     xp = bench.xp
     x, W, b = bench.numbers(128, 784), bench.numbers(784, 256), bench.numbers(256)
     order = xp.asarray(np.random.default_rng(0).permutation(128))
@@ -23,7 +23,7 @@ def operations(bench):
         "maximum(y, 0)": lambda: xp.maximum(y, 0),
         "y.sum(axis=0)": lambda: y.sum(axis=0),
         "y[:64], a view": lambda: y[:64],
-        "y[order], a gather": lambda: y[order],
+        "y[order], a copy": lambda: y[order],
         "float(b[0]), which waits": lambda: float(b[0]),
     }
     for name, work in table.items():
@@ -32,7 +32,7 @@ def operations(bench):
 
 @part("Are numbers below 1.2e-38 flushed to zero?", "float32", "CuPy", "NumPy")
 def subnormals(bench):
-    """exp(-100) is 3.8e-44: a subnormal number, that is one with fewer digits than others."""
+    """Compute exp(-100) = 3.8e-44, a subnormal number: one with fewer digits than others."""
     xp, x = bench.xp, np.asarray([-100], dtype="float32")
     a = xp.asarray(x)
     table = {
@@ -49,17 +49,17 @@ TINY = float(np.finfo("float32").tiny)  # what the losses add before a log
 
 
 def philox(bench):
-    """The generator of scratchnet's RNG, for one seed."""
+    """Make the generator of scratchnet's RNG, for one seed."""
     random = bench.xp.random
     return random.Generator(random.Philox4x3210(7, size=RNG.STATES))
 
 
 @part("How good is the generator of masks and noise?", "Philox", "answer")
 def generator(bench):
-    """RNG makes one at the first draw after each fork, that is one an epoch."""
-    _, whole = bench.timed(lambda: philox(bench), calls=10)
-    yield f"time to make one with {RNG.STATES:,} states", f"{whole / 1000:.2f} ms"
-    first, second = (bench.apart("questions", "drawn") for _ in range(2))
+    """Measure cost and quality; RNG makes a generator at the first draw of each epoch."""
+    _, total = bench.timed(lambda: philox(bench), calls=10)
+    yield f"time to make one with {RNG.STATES:,} states", f"{total / 1000:.2f} ms"
+    first, second = (bench.in_subprocess("questions", "drawn") for _ in range(2))
     yield "two processes draw the same for one seed", first == second
     rng, largest, draws = philox(bench), 0.0, bench.size(64, 1)
     n = bench.size(1 << 24, 1 << 12)
@@ -70,7 +70,7 @@ def generator(bench):
 
 
 def drawn(bench):
-    """A digest of the numbers of one seed; more of them than the generator has states."""
+    """Digest of the numbers of one seed, more of them than the generator has states."""
     with bench.stage():
         rng, dtype = philox(bench), bench.xp.float32
         parts = rng.random(3 * RNG.STATES, dtype), rng.standard_normal(1000, dtype)
@@ -79,7 +79,7 @@ def drawn(bench):
 
 @part("Are equal computations equal in bits?", "float32", "runs", "different results")
 def repeatability(bench):
-    """More than one result: an order of additions that is not fixed."""
+    """Count different results: more than one if the order of additions is not fixed."""
     xp, n = bench.xp, bench.size(1 << 22, 1 << 10)
     values, square = bench.numbers(n), bench.numbers(512, 512)
     places = xp.asarray(np.random.default_rng(1).integers(0, 100, n))
@@ -103,13 +103,13 @@ def repeatability(bench):
 
 @part("What does TF32 change?", "x @ W", "CUPY_TF32", "us", "TFLOP/s", "relative error")
 def gemm(bench):
-    """A process for each: the variable is read at the first product."""
+    """Measure each setting in its own process: CuPy reads the variable at the first product."""
     for tf32 in "01":
-        yield from bench.apart("questions", "products", tf32, CUPY_TF32=tf32)
+        yield from bench.in_subprocess("questions", "products", tf32, CUPY_TF32=tf32)
 
 
 def products(bench, tf32):
-    """Rows of `gemm` under the setting of this process."""
+    """Rows of `gemm` with the setting of this process."""
     small, large = bench.size(128, 16), bench.size(4096, 32)
     rows = []
     with bench.stage():
@@ -124,7 +124,7 @@ def products(bench, tf32):
 
 @part("Does it matter where in the vector W begins?", "floats before W", "small us", "large us")
 def alignment(bench):
-    """Every W is a view into one vector, so it begins wherever the one before it ended."""
+    """Measure products with W at several offsets: each W is a view into one vector."""
     shapes = [bench.size((128, 784, 256), (2, 8, 4)), bench.size((2048,) * 3, (8,) * 3)]
     for offset in (0, 1, 2, 3, 4, 8, 16, 32, 64):
         us = []
@@ -136,7 +136,7 @@ def alignment(bench):
 
 @part("Does CuPy warn with this NumPy?", "warning", on_stand_in=False)
 def cupy_warnings(bench):
-    """Of its import and of a first computation; a warning is an error in the test suite."""
+    """Import CuPy and compute once; a warning would be an error in the test suite."""
     code = "import cupy; a = cupy.ones((3, 3), dtype='float32'); print(float((a @ a).sum()))"
     for line in ran([sys.executable, "-W", "always", "-c", code]).stderr.splitlines() or ["none"]:
         yield (line,)

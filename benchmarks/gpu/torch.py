@@ -8,19 +8,19 @@ from benchmarks.models import LEARNING_RATE
 
 
 def device(bench):
-    """Where it computes; RuntimeError without a GPU, but in a rehearsal the processor will do."""
+    """The GPU, or in a rehearsal the processor; RuntimeError without a GPU."""
     if not torch.cuda.is_available() and not bench.rehearsal:
         raise RuntimeError("this PyTorch sees no GPU")
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def waiting(where):
-    """What there is to call until the device is done."""
+    """Make a function that waits until the device is done."""
     return torch.cuda.synchronize if where.type == "cuda" else lambda: None
 
 
 def step(bench, name, fused):
-    """Milliseconds of a training step, a number a round; eager, with Adam."""
+    """Milliseconds of an eager training step with Adam, a number per round."""
     where, model = device(bench), STEPS[name]
     module, loss = model.torch()
     module.to(where)
@@ -36,7 +36,7 @@ def step(bench, name, fused):
 
 
 def convolution(bench, shape, tf32):
-    """Milliseconds of a 3x3 convolution, 64 filters, of pictures (N, H, W, C) with a border."""
+    """Milliseconds of a 3x3 convolution with 64 filters, of padded images (N, H, W, C)."""
     where = device(bench)
     torch.backends.cudnn.allow_tf32 = tf32
     n, h, w, c = shape

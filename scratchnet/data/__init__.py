@@ -1,4 +1,4 @@
-"""Data sets for the lessons. Importing this room is cheap and never downloads anything."""
+"""Data sets for the lessons. Importing them is quick and never downloads anything."""
 
 from scratchnet.data.cache import cache_dir
 from scratchnet.data.faces import Faces, load_faces

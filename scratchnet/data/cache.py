@@ -1,23 +1,30 @@
-"""Where a data file comes from: the reader's own folder, else the cache, else a mirror.
+"""Search for a data file: in the user's own folder, in the cache, on the mirrors.
 
-    1. $SCRATCHNET_DATA     files the reader has already, used as they are
+    1. $SCRATCHNET_DATA     files that the user already has, used as they are
     2. cache_dir()          files downloaded before, checked by their SHA-256
-    3. the mirrors          in their order, until one sends the right bytes
+    3. the mirrors          in their order, until one sends a file with the right SHA-256
 
-Nothing is downloaded before somebody asks for the file, and nothing wrong is ever kept.
+A file is downloaded only when a program loads it. A file with a wrong SHA-256 is deleted.
 """
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from scratchnet.data.idx import DataError
 
-TIMEOUT = 30.0  # seconds a mirror may stay silent before the next one is asked
+TIMEOUT = 30.0  # seconds without an answer, after which the next mirror is tried
 
 
-def cache_dir():
-    """The folder of downloaded files: $SCRATCHNET_CACHE, else the system's cache for scratchnet."""
+def cache_dir() -> Path:
+    """Return the folder of downloaded files, which need not exist yet.
+
+    It is $SCRATCHNET_CACHE if that is set, or else the user's cache folder for scratchnet.
+
+    >>> isinstance(cache_dir(), Path)
+    True
+    """
     chosen = os.environ.get("SCRATCHNET_CACHE")
     if chosen:
         return Path(chosen).expanduser()
@@ -26,28 +33,38 @@ def cache_dir():
     return Path(pooch.os_cache("scratchnet"))
 
 
-def locate(dataset, filename, sha256, mirrors):
-    """Find one data file; download it where the reader neither brought it nor has it cached.
+def locate(dataset: str, filename: str, sha256: str, mirrors: Sequence[str]) -> Path:
+    """Find one data file, or download it into the cache.
 
-    dataset   the data set's subfolder, such as "fashion-mnist"
-    filename  the file's name, the same on every mirror
-    sha256    64 hexadecimal digits; cached and downloaded files must match it, while files in
-              SCRATCHNET_DATA need not (they may have been compressed anew; the parser checks them)
-    mirrors   URLs of folders, each ending in "/", the one to try first in front
-    returns   pathlib.Path of an existing file
-    raises    DataError where SCRATCHNET_DATA names no folder, a cached file does not match, the
-              cache cannot be written, or every mirror fails
+    Parameters
+        dataset   subfolder of the data set, such as "fashion-mnist"
+        filename  name of the file, the same on every mirror
+        sha256    64 hexadecimal digits; cached and downloaded files must match it, files in
+                  SCRATCHNET_DATA need not (they may have been compressed again; the parser checks
+                  their content)
+        mirrors   URLs of folders, each ending in "/", in the order in which they are tried
+
+    Returns the path of an existing file. Raises DataError if SCRATCHNET_DATA names no folder, a
+    cached file does not match, the cache cannot be written, or every mirror fails.
     """
     return find(dataset, filename, sha256) or _downloaded(dataset, filename, sha256, mirrors)
 
 
-def find(dataset, filename, sha256):
-    """`locate` without its download: the Path of a file that is here already, else None."""
+def find(dataset: str, filename: str, sha256: str) -> Path | None:
+    """Find one data file like `locate`, without downloading it: its path, or None.
+
+    >>> find("mnist", "no-such-file.gz", sha256="0" * 64) is None
+    True
+    """
     return find_user_file(dataset, filename) or _cached(dataset, filename, sha256)
 
 
-def find_user_file(dataset, filename):
-    """The file in SCRATCHNET_DATA, in a folder of its data set or directly; None without one."""
+def find_user_file(dataset: str, filename: str) -> Path | None:
+    """Find a file in SCRATCHNET_DATA: its path, or None.
+
+    Both $SCRATCHNET_DATA/dataset/filename and $SCRATCHNET_DATA/filename are tried. Raises DataError
+    if SCRATCHNET_DATA is set but is not a folder.
+    """
     chosen = os.environ.get("SCRATCHNET_DATA")
     if not chosen:
         return None
@@ -62,7 +79,7 @@ def find_user_file(dataset, filename):
 
 
 def _cached(dataset, filename, sha256):
-    """The file downloaded before, if it is still what it was; None without one."""
+    """The path of a file downloaded before, or None; DataError if its content has changed."""
     path = cache_dir() / dataset / filename
     if not path.is_file():
         return None
@@ -80,16 +97,16 @@ def _downloaded(dataset, filename, sha256, mirrors):
     folder = cache_dir() / dataset
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        workplace = tempfile.TemporaryDirectory(dir=folder)  # same disk: the last move is atomic
+        temporary = tempfile.TemporaryDirectory(dir=folder)  # same disk: the move is atomic
     except OSError as error:
         raise DataError(
             f"The cache folder {folder} cannot be written ({error}); set "
-            f"SCRATCHNET_CACHE to a folder that can."
+            f"SCRATCHNET_CACHE to a folder with write permission."
         ) from error
     failures = []
-    with workplace as room:  # gone at the end, whatever happens
+    with temporary as download_folder:  # deleted at the end, also after an error
         for url in (mirror + filename for mirror in mirrors):
-            part = Path(room, filename)
+            part = Path(download_folder, filename)
             try:
                 _fetch(url, part, sha256)
                 return part.replace(folder / filename)
@@ -100,13 +117,13 @@ def _downloaded(dataset, filename, sha256, mirrors):
         *failures,
         f"The cache folder, where the file belongs, is {folder}",
         "If you have the file, set SCRATCHNET_DATA to the folder that holds it.",
-        "If you are offline, go on with the digits, which are bundled: --dataset digits",
+        "If you are offline, use the digits, which are bundled: --dataset digits",
     ]
     raise DataError("\n".join(report))
 
 
 def _fetch(url, path, sha256):
-    """Download one URL to `path` and check it; a progress bar on a terminal, else silence."""
+    """Download one URL to `path` and check it; the progress bar is shown on a terminal only."""
     import pooch
     from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""Colour pictures of one kind to learn, and others to be noticed as anomalies, one call each."""
+"""Colour images for anomaly detection: normal ones to train and test with, and anomalies."""
 
 import os
 import zipfile
@@ -11,9 +11,9 @@ from scratchnet.data.cache import cache_dir, find
 from scratchnet.data.idx import DataError
 from scratchnet.validation import require
 
-SIDE = 64  # pixels a side
+SIDE = 64  # pixels per side
 SIZES = (64, 32, 16, 8)
-TRAINING_GROUPS = range(20)  # people 0 to 19 to learn from; 20 to 27 are never seen in training
+TRAINING_GROUPS = range(20)  # people 0 to 19; people 20 to 27 are for the test
 FOLDER = "caltech101-faces"  # in SCRATCHNET_DATA or the cache
 SHA256 = {
     "faces_64.npz": "cd5f0c6bf9b2bc59611bb6b5cdff2bad83e1b19d89404d09d28d3c309d5277fb",
@@ -29,12 +29,17 @@ CREDITS = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Faces:
-    """Normal pictures to train and to test with, and anomalies that no training sees.
+    """Normal images for training and for the test, and anomalies for the test.
 
-    x_train, x_test, x_anomaly   (N, H, W, 3) float32 in [-1, 1], RGB, channels last
-    train_groups, test_groups    (N,) the person, photograph half or file behind each normal
-                                 picture; no group is on both sides
-    anomaly_names                (N,) what each anomaly shows
+    Attributes
+        name                        name of the data set, or the folder
+        x_train, x_test, x_anomaly  (N, H, W, 3) float32 in [-1, 1], RGB, channels last
+        train_groups, test_groups   (N,) the person, half of a photograph or file that each normal
+                                    image comes from; no group is in both parts
+        anomaly_names               (N,) name of the object in each anomaly, or of its file
+
+    >>> load_faces("photos", size=8)
+    Faces('photos': 391 to train, 108 normal and 228 anomalous to test, each 8x8x3)
     """
 
     name: str
@@ -53,32 +58,40 @@ class Faces:
         )
 
 
-def load_faces(name, size=SIDE):
-    """Load pictures for anomaly detection, by name or from a folder.
+def load_faces(name: str | os.PathLike, size: int = SIDE) -> Faces:
+    """Load images for anomaly detection, by name or from a folder.
 
-    name     "photos"  patches of two photographs, bundled with scikit-learn: the left half of a
-                       flower to train, its right half to test, a Chinese pagoda as the anomaly
-             "faces"   faces of 20 people to train, of 8 others to test; things as anomalies
-             a path    your own folder with subfolders normal/ and anomaly/; the last quarter of
-                       normal/, by file name, is for testing
-    size     pixels a side, 64; or 32, 16, 8: each pixel the mean of a block
-    returns  Faces
-    raises   ValueError for a size that is not offered; DataError for what is missing, damaged or
-             no picture
+    Parameters
+        name  "photos"  patches of two photographs that come with scikit-learn: the left half of a
+                        flower to train, its right half to test, a Chinese pagoda as the anomaly
+              "faces"   faces of 20 people to train, of 8 others to test; objects as anomalies
+              a path    a folder with subfolders normal/ and anomaly/; the last quarter of normal/,
+                        in the order of the file names, is for the test
+        size  pixels per side: 64, or 32, 16, 8, where each pixel is the mean of a block
 
-    Nothing is downloaded. Pictures of one person are near copies of each other, as are overlapping
-    patches: a random split would put copies of the training pictures into the test. So people,
-    and halves of the photograph, are kept apart. Your own pictures are cut to their central square
-    and scaled; neighbours by name are often one series, therefore they stay together.
+    Returns a `Faces`. Raises ValueError for another size, and DataError for files that are missing,
+    damaged or not images.
+
+    Nothing is downloaded. Images of one person are near copies of each other, and so are
+    overlapping patches: a random split would put copies of training images into the test. Therefore
+    the split is between people, or between halves of the photograph. Images from a folder are
+    cropped to their central square and scaled; files with neighbouring names are often one series,
+    so the split does not shuffle them.
+
+    >>> load_faces("photos", size=16).x_train.shape
+    (391, 16, 16, 3)
     """
-    require(size in SIZES, f"pictures have {SIZES} pixels a side, got size={size!r}")
+    require(
+        size in SIZES,
+        f"load_faces offers sizes {SIZES}, pixels per side; got size={size!r}: choose one of these",
+    )
     loaders = {"photos": _photos, "faces": _caltech}
     parts, *labels = loaders[name]() if name in loaders else _folder(Path(name).expanduser())
     return Faces(str(name), *(_scaled(images, size) for images in parts), *labels)
 
 
 def _scaled(images, size):
-    """Bytes (N, 64, 64, 3) -> float32 (N, size, size, 3) in [-1, 1]; a pixel is a block's mean."""
+    """Convert bytes (N, 64, 64, 3) to float32 (N, size, size, 3) in [-1, 1], by block means."""
     block = SIDE // size
     blocks = images.reshape(len(images), size, block, size, block, 3)
     return (blocks.mean(axis=(2, 4)) / 127.5 - 1).astype(np.float32)
@@ -100,7 +113,7 @@ def _photos():
 
 
 def _patches(photo, stride):
-    """Squares of 64 pixels at every `stride`-th row and column: (N, 64, 64, 3)."""
+    """Squares of 64 x 64 pixels at every `stride`-th row and column: (N, 64, 64, 3)."""
     rows, columns = (range(0, n - SIDE + 1, stride) for n in photo.shape[:2])
     return np.stack([photo[i : i + SIDE, j : j + SIDE] for i in rows for j in columns])
 
@@ -109,9 +122,9 @@ def _caltech():
     faces = _read_npz("faces_64.npz", "group", "kind")
     objects = _read_npz("objects_64.npz", "category")
     group = faces["group"]
-    whole_face = faces["kind"] == 0  # not a painting, and not half covered by an arm
-    train = whole_face & np.isin(group, TRAINING_GROUPS)
-    test = whole_face & (group >= TRAINING_GROUPS.stop)
+    uncovered = faces["kind"] == 0  # a face itself, not an image of one, and not half covered
+    train = uncovered & np.isin(group, TRAINING_GROUPS)
+    test = uncovered & (group >= TRAINING_GROUPS.stop)
     parts = faces["images"][train], faces["images"][test], objects["images"]
     return parts, group[train], group[test], objects["category"]
 
@@ -122,9 +135,9 @@ def _read_npz(file, *labels):
     if path is None:
         data = os.environ.get("SCRATCHNET_DATA", "a folder that SCRATCHNET_DATA names")
         raise DataError(
-            f"{file} is not here, and it is not downloaded: put it into {FOLDER}/ in {data}, or "
-            f"into {cache_dir() / FOLDER}; without it, go on with --dataset photos, which is "
-            "bundled, or with your own pictures, --folder PATH."
+            f"{file} was not found, and it is not downloaded: put it into {FOLDER}/ in {data}, or "
+            f"into {cache_dir() / FOLDER}; or use the bundled images, --dataset photos, or your "
+            "own, --folder PATH."
         )
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -150,40 +163,39 @@ def _folder(folder):
     if not folder.is_dir():
         raise DataError(
             f"{str(folder)!r} is neither 'photos' nor 'faces' nor a folder: name one with two "
-            "subfolders of pictures, normal/ and anomaly/."
+            "subfolders of images, normal/ and anomaly/."
         )
-    normal, names = _read_pictures(folder / "normal")
-    anomaly, anomaly_names = _read_pictures(folder / "anomaly")
+    normal, names = _read_images(folder / "normal")
+    anomaly, anomaly_names = _read_images(folder / "anomaly")
     if len(normal) < 4:
         raise DataError(
-            f"{folder / 'normal'} holds {len(normal)} pictures, but at least 4 are needed: three "
+            f"{folder / 'normal'} contains {len(normal)} images, but at least 4 are needed: three "
             "quarters to train, one quarter to test."
         )
     cut = len(normal) * 3 // 4
     return (normal[:cut], normal[cut:], anomaly), names[:cut], names[cut:], anomaly_names
 
 
-def _read_pictures(folder):
-    """Every picture of a folder, by name: bytes (N, 64, 64, 3) and the file names (N,)."""
+def _read_images(folder):
+    """Every image of a folder, by name: bytes (N, 64, 64, 3) and the file names (N,)."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     if not folder.is_dir():
         raise DataError(
-            f"{folder} is missing: the folder of pictures needs two subfolders, normal/ and "
-            "anomaly/."
+            f"{folder} is missing: the folder of images needs two subfolders, normal/ and anomaly/."
         )
     kinds = Image.registered_extensions()
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in kinds)
     if not paths:
-        raise DataError(f"{folder} holds no pictures: put .jpg or .png files into it.")
+        raise DataError(f"{folder} contains no images: put .jpg or .png files into it.")
     images = []
     for path in paths:
         try:
-            with Image.open(path) as picture:
-                upright = ImageOps.exif_transpose(picture).convert("RGB")
+            with Image.open(path) as image:
+                upright = ImageOps.exif_transpose(image).convert("RGB")
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             raise DataError(
-                f"{path} cannot be read as a picture ({error}); remove or replace it."
+                f"{path} cannot be read as an image ({error}); remove or replace it."
             ) from error
         square = ImageOps.fit(upright, (SIDE, SIDE), Image.Resampling.LANCZOS)
         images.append(np.asarray(square))

@@ -1,16 +1,17 @@
-"""The IDX file format of MNIST and its relatives: a few header bytes, then the array.
+"""Reader of IDX, the file format of MNIST and similar data sets: a short header, then the array.
 
-    byte 0, 1        00 00
+    bytes 0, 1       00 00
     byte 2           element type; 08 is unsigned byte
     byte 3           number of dimensions n
     n x 4 bytes      the dimensions, big-endian 32-bit integers
     the rest         the elements, last dimension fastest (C order)
 
-So 60000 images of 28 x 28 begin with 00000803 0000ea60 0000001c 0000001c (hexadecimal).
+Example: 60000 images of 28 x 28 begin with 00000803 0000ea60 0000001c 0000001c (hexadecimal).
 """
 
 import gzip
 import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -22,19 +23,28 @@ OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E
 
 
 class DataError(ValueError):
-    """A data set or data file that cannot be used; the message says what to do about it."""
+    """A data set or data file that cannot be used; the message names the repair."""
 
 
-def read_idx(path):
+def read_idx(path: str | os.PathLike) -> np.ndarray:
     """Read one IDX file of unsigned bytes, gzip-compressed or plain.
 
-    path     file name; a name ending in .gz must hold gzip, any other name may
-    returns  uint8 array of the shape written in the file's header: images (N, H, W), labels (N,)
-    raises   DataError for content that is not a whole IDX file of unsigned bytes;
-             OSError where the file cannot be opened
+    Parameters
+        path  a file whose name ends in .gz must contain gzip data, another file may
 
-    Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits",
-    section "The IDX file format".
+    Returns a uint8 array of the shape in the file's header: images (N, H, W), labels (N,). Raises
+    DataError if the content is not a complete IDX file of unsigned bytes, and OSError if the file
+    cannot be opened.
+
+    Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section
+    "The IDX file format".
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "labels")
+    ...     _ = path.write_bytes(bytes.fromhex("0000 0801 0000 0003 07 02 01"))  # three labels
+    ...     read_idx(path)
+    array([7, 2, 1], dtype=uint8)
     """
     path = Path(path)
     content = _uncompressed(path)
@@ -43,19 +53,19 @@ def read_idx(path):
     if got < expected:
         raise DataError(
             f"{path}: the header promises {expected} bytes of data, shape {shape}, but "
-            f"only {got} follow: the file was cut short; replace it by a whole copy."
+            f"only {got} follow: the file was cut short; replace it by a complete copy."
         )
     if got > expected:
         raise DataError(
             f"{path}: the header promises {expected} bytes of data, shape {shape}, but "
-            f"{got} follow: the count is wrong; replace the file by a sound copy."
+            f"{got} follow: the count is wrong; replace the file by a correct copy."
         )
     elements = np.frombuffer(content, np.uint8, offset=start)
     return elements.reshape(shape).copy()  # frombuffer alone is read-only
 
 
 def _uncompressed(path):
-    """The file's bytes, out of their gzip wrapping if they have one."""
+    """The content of the file, decompressed if it is gzip data."""
     content = path.read_bytes()
     if not content.startswith(b"\x1f\x8b"):
         if path.suffix == ".gz":
@@ -68,8 +78,8 @@ def _uncompressed(path):
         return gzip.decompress(content)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(
-            f"{path}: expected a whole gzip file, but it is cut short or damaged "
-            f"({error}); replace it by a whole copy."
+            f"{path}: expected a complete gzip file, but it is cut short or damaged "
+            f"({error}); replace it by a complete copy."
         ) from error
 
 
@@ -93,7 +103,7 @@ def _header(path, content):
     if len(content) < start:
         raise DataError(
             f"{path}: expected a header of {start} bytes for {ndim} dimensions, but the "
-            f"file has only {len(content)}: it was cut short; replace it by a whole copy."
+            f"file has only {len(content)}: it was cut short; replace it by a complete copy."
         )
     return struct.unpack_from(f">{ndim}I", content, 4), start
 

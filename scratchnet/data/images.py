@@ -1,4 +1,4 @@
-"""Image data sets as arrays, one call each: the bundled digits, MNIST, Fashion-MNIST."""
+"""Image data sets as arrays: the bundled digits, MNIST, Fashion-MNIST."""
 
 from dataclasses import dataclass
 
@@ -25,8 +25,14 @@ CREDITS = {
 class Images:
     """A data set of images with labels, split into a training and a test part.
 
-    x_train, x_test  (N, H, W, 1) float32 in [0, 1], channels last
-    y_train, y_test  (N,) int64, each an index into class_names
+    Attributes
+        name             name of the data set
+        x_train, x_test  (N, H, W, 1) float32 in [0, 1], channels last
+        y_train, y_test  (N,) int64, each an index into class_names
+        class_names      a name for each class
+
+    >>> load_images("digits")
+    Images('digits': 1437 to train, 360 to test, each 8x8x1, 10 classes)
     """
 
     name: str
@@ -34,7 +40,7 @@ class Images:
     y_train: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
-    class_names: tuple
+    class_names: tuple[str, ...]
 
     def __repr__(self):
         n_train, *shape = self.x_train.shape
@@ -55,12 +61,12 @@ FILES = (
 
 @dataclass(frozen=True)
 class Source:
-    """Where to get a data set in MNIST's format, and how to recognize it."""
+    """Download addresses and checksums of a data set in MNIST's format."""
 
     folder: str  # its folder in the cache and in SCRATCHNET_DATA
-    mirrors: tuple  # URLs, each ending in "/", the one to try first in front
+    mirrors: tuple  # URLs, each ending in "/", in the order in which they are tried
     sha256: tuple  # one for each of FILES
-    first_labels: tuple  # the first ten training labels tell the sets apart
+    first_labels: tuple  # the first ten training labels, which differ between the sets
     class_names: tuple
 
 
@@ -100,27 +106,33 @@ SOURCES = {
 }
 
 
-def load_images(name, size=None):
+def load_images(name: str, size: int | None = None) -> Images:
     """Load a data set of images by name.
 
-    name     "digits"   1437 + 360 handwritten digits, bundled with scikit-learn: no network
-             "mnist"    60000 + 10000 handwritten digits, 28 x 28
-             "fashion"  60000 + 10000 pictures of clothes, 28 x 28
-    size     pixels a side. The digits are 8 x 8, or with size=28 enlarged to fit what expects
-             MNIST; enlarged digits carry no more detail than their 64 pixels. The others are 28.
-    returns  Images
-    raises   ValueError for an unknown name or a size the set does not have; DataError for files
-             that are missing, damaged or do not belong together (see `locate`, `read_idx`)
+    Parameters
+        name  "digits"   1437 + 360 handwritten digits, bundled with scikit-learn: no network
+              "mnist"    60000 + 10000 handwritten digits, 28 x 28
+              "fashion"  60000 + 10000 images of clothes, 28 x 28
+        size  pixels per side. The digits are 8 x 8; size=28 enlarges them for models that expect
+              MNIST, without adding detail. The other sets have 28 only.
 
-    The digits are split 80 to 20, every class alike, in the same way on every call. MNIST and
-    Fashion-MNIST come in their authors' split, from SCRATCHNET_DATA, the cache or a download.
-    Who made them and under which licence: `CREDITS[name]`.
+    Returns an `Images`. Raises ValueError for an unknown name or a size that the set does not have,
+    and DataError for files that are missing, damaged or belong to different sets (see `locate` and
+    `read_idx`).
+
+    The digits are split 80 to 20 within each class, in the same way on every call. MNIST and
+    Fashion-MNIST have their authors' split and come from SCRATCHNET_DATA, the cache or a download.
+    `CREDITS[name]` names their authors and licences.
+
+    >>> images = load_images("digits", size=28)
+    >>> images.x_train.shape, images.y_train.shape
+    ((1437, 28, 28, 1), (1437,))
     """
     if name not in tuple(SIZES):
         raise unknown_name("image data set", name, SIZES)
     size = SIZES[name][0] if size is None else size
     sides = " or ".join(map(str, SIZES[name]))
-    message = f"images of {name!r} have {sides} pixels a side, got size={size!r}: use size={sides}"
+    message = f"images of {name!r} have {sides} pixels per side; got size={size!r}: use {sides}"
     require(size in SIZES[name], message)
     return _load_digits(size) if name == "digits" else _load_idx(name, SOURCES[name])
 
@@ -130,7 +142,7 @@ def _load_digits(size):
     from sklearn.model_selection import train_test_split
 
     images, labels = load_digits(return_X_y=True)
-    images = images.reshape(-1, 8, 8) / 16  # a pixel counts the black ones, 0..16, of a 4 x 4 scan
+    images = images.reshape(-1, 8, 8) / 16  # a pixel is the number of black pixels in a 4 x 4 block
     R = interpolation_matrix(8, size)  # (H, 8); the identity for size 8
     images = R @ images @ R.T  # (H, 8) (N, 8, 8) (8, H) -> (N, H, H): rows, then columns
     x = images[..., None].astype(np.float32)  # (N, H, W) -> (N, H, W, 1)
@@ -165,7 +177,7 @@ def _read_pair(images_path, labels_path):
 
 
 def _expect_labels_of(name, labels, path):
-    """Refuse another set's files, easily mistaken: the file names are the same."""
+    """Raise DataError for the files of another set: the file names are the same in both."""
     for other, source in SOURCES.items():
         if other != name and tuple(labels[:10]) == source.first_labels:
             raise DataError(
@@ -174,15 +186,21 @@ def _expect_labels_of(name, labels, path):
             )
 
 
-def interpolation_matrix(old, new):
-    """The matrix R (new, old) that resamples `old` pixels in a row to `new` ones, linearly.
+def interpolation_matrix(old: int, new: int) -> np.ndarray:
+    """Matrix R (new, old) of linear interpolation from `old` pixels in a row to `new` pixels.
 
-    Pixel i covers [i, i+1) and its value stands at its centre i + 1/2 ("half-pixel centres").
-    New centre i therefore falls on the old position s, between the old pixels lo and lo + 1:
+    Pixel i covers [i, i+1), and its value belongs to its centre i + 1/2 ("half-pixel centres").
+    The centre of the new pixel i therefore has the old position s, between old pixels lo, lo + 1:
 
         s = (i + 1/2) old / new - 1/2       R[i, lo] = 1 - (s - lo)       R[i, lo + 1] = s - lo
 
-    Positions outside the outermost old centres take the edge pixel. Every row sums to 1.
+    Positions beyond the first and the last old centre take the edge pixel. Every row sums to 1.
+
+    >>> interpolation_matrix(2, 4)
+    array([[1.  , 0.  ],
+           [0.75, 0.25],
+           [0.25, 0.75],
+           [0.  , 1.  ]])
     """
     s = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
     lo = np.floor(s).astype(int)

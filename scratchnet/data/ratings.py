@@ -1,11 +1,12 @@
-"""Ratings as triples (user, item, rating): invented ones, MovieLens, or the reader's own CSV.
+"""Ratings as triples (user, item, rating): synthetic, MovieLens, or from a CSV file.
 
-MovieLens comes with a licence of its own (no commercial use; acknowledge it; pass it on only under
-the same terms), so it is not part of this library. Who has it names its folder in SCRATCHNET_DATA.
+MovieLens has its own licence (no commercial use, acknowledgement, redistribution only under the
+same terms), so it is not part of this library: download it and set SCRATCHNET_DATA to its folder.
 """
 
 import csv
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ CREDIT = (
     "F. M. Harper, J. A. Konstan (2015), The MovieLens Datasets: History and Context, ACM TiiS "
     "5(4), 19, doi:10.1145/2827872; MovieLens latest-small under the terms of its README.txt."
 )
-COLUMNS = {  # how a column may be called, in lower case
+COLUMNS = {  # accepted names of each column, in lower case
     "user": ("userid", "user_id", "user"),
     "item": ("movieid", "movie_id", "itemid", "item_id", "item", "movie"),
     "rating": ("rating", "stars", "score"),
@@ -30,34 +31,48 @@ COLUMNS = {  # how a column may be called, in lower case
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ratings:
-    """Who gave what how many stars: one row of `triples` for each rating.
+    """A set of ratings: one row of `triples` for each rating.
 
-    name      which set
-    triples   (R, 3) float64: number of the user, number of the item, rating
-    users     the user's name in the file, by number
-    titles    the item's title, by number
+    Attributes
+        name     name of the data set
+        triples  (R, 3) float64: index of the user, index of the item, rating
+        users    name of each user, as in the file
+        titles   title of each item
+
+    >>> load_ratings("synthetic")
+    Ratings('synthetic': 30353 ratings, 1 to 5, by 300 users of 500 items)
     """
 
     name: str
     triples: np.ndarray
-    users: tuple
-    titles: tuple
+    users: tuple[str, ...]
+    titles: tuple[str, ...]
 
     @property
-    def shape(self):
-        """(users, items)."""
+    def shape(self) -> tuple[int, int]:
+        """Number of users, number of items."""
         return len(self.users), len(self.titles)
 
-    def split(self, share=0.2, seed=0):
-        """(train, test), triples each: of every user's n ratings floor(share n) are for testing.
+    def split(self, share: float = 0.2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Split the triples into a training and a test part, user by user.
 
-        Which ones is drawn; the split depends on the seed alone. A user with few ratings may have
-        none to test, but everybody keeps at least one to learn from.
+        Of the n ratings of each user, floor(share n), drawn at random, go to the test part: none
+        for a user with few ratings. Every user keeps at least one for training.
+
+        Parameters
+            share  of each user's ratings for the test, 0 < share < 1
+            seed   of the draw; equal seeds give equal splits
+
+        Returns (train, test), triples (R, 3) each.
+
+        >>> train, test = load_ratings("synthetic").split(0.1)
+        >>> len(train), len(test)
+        (27446, 2907)
         """
         share = check_float("Ratings.split", "share", share, above=0, below=1)
         user = self.triples[:, 0].astype(int)
         drawn = np.random.default_rng(seed).random(len(user))
-        order = np.lexsort((drawn, user))  # user by user, at random within
+        order = np.lexsort((drawn, user))  # by user, in random order for each user
         n = np.bincount(user, minlength=len(self.users))
         rank = np.empty(len(user), int)  # 0, 1, ... n - 1 within each user's ratings
         rank[order] = np.arange(len(user)) - np.repeat(n.cumsum() - n, n)
@@ -72,14 +87,20 @@ class Ratings:
         )
 
 
-def load_ratings(name="synthetic", seed=0):
-    """Load a set of ratings.
+def load_ratings(name: str | os.PathLike = "synthetic", seed: int = 0) -> Ratings:
+    """Load a set of ratings by name or from a CSV file.
 
-    name     "synthetic"   invented, offline: see `synthetic`; the seed is for this one
-             "movielens"   MovieLens latest-small, from SCRATCHNET_DATA: 100,836 ratings
-             a path        a CSV file of one's own: see `read_ratings`
-    returns  Ratings
-    raises   ValueError for an unknown name; DataError for files that are missing or not understood
+    Parameters
+        name  "synthetic"  generated ratings, see `synthetic`
+              "movielens"  MovieLens latest-small, from SCRATCHNET_DATA: 100,836 ratings
+              a path       a CSV file, see `read_ratings`
+        seed  of the synthetic ratings
+
+    Returns a `Ratings`. Raises ValueError for an unknown name, and DataError for a file that is
+    missing or cannot be parsed.
+
+    >>> load_ratings("synthetic").triples[0]  # user, item, rating
+    array([0., 1., 4.])
     """
     if str(name).endswith(".csv"):
         return read_ratings(name)
@@ -87,28 +108,39 @@ def load_ratings(name="synthetic", seed=0):
         raise unknown_name("set of ratings (a file's name ends in .csv)", name, NAMES)
     if name == "synthetic":
         return synthetic(seed=seed)
-    paths = [find_user_file("ml-latest-small", file) for file in ("ratings.csv", "movies.csv")]
-    if None in paths:
+    ratings = find_user_file("ml-latest-small", "ratings.csv")
+    movies = find_user_file("ml-latest-small", "movies.csv")
+    if ratings is None or movies is None:
         raise DataError(
             "MovieLens latest-small was not found: get ml-latest-small.zip from "
             "grouplens.org/datasets/movielens, unpack it, and set SCRATCHNET_DATA to the folder "
-            "that holds ml-latest-small/; or go on with invented ratings: --dataset synthetic"
+            "that contains ml-latest-small/; or use generated ratings: --dataset synthetic"
         )
-    return read_ratings(*paths, name="movielens")
+    return read_ratings(ratings, movies, name="movielens")
 
 
-# ------------------------------------------------------------------------------- invented ratings
+# ------------------------------------------------------------------------------ synthetic ratings
 
 
-def synthetic(users=300, items=500, factors=3, share=0.2, seed=0):
-    """Invented ratings with a known structure, so that a good model has something to find.
+def synthetic(
+    users: int = 300, items: int = 500, factors: int = 3, share: float = 0.2, seed: int = 0
+) -> Ratings:
+    """Generate ratings with a known low-rank structure ("planted factors").
 
-    User and item are points in a space of a few factors ("planted factors"), and
+    User u and item i are points p_u and q_i in a space of a few factors, each with an offset, and
 
-        rating = 3.5 + user's mildness + item's quality + p_u . q_i + noise, rounded to 1 ... 5
+        rating = 3.5 + offset of u + offset of i + p_u . q_i + noise,   rounded to 1 ... 5
 
-    Popular items are rated by many and obscure ones by few, as in real data; on average each user
-    rates `share` of the items.
+    The number of ratings differs from item to item, as in real data.
+
+    Parameters
+        users, items  how many of each
+        factors       dimension of the space
+        share         of the items that a user rates on average
+        seed          equal seeds give equal ratings
+
+    >>> synthetic(users=4, items=6, share=0.5).shape
+    (4, 6)
     """
     rng = np.random.default_rng(seed)
     mild, quality = 0.35 * rng.standard_normal((users, 1)), 0.45 * rng.standard_normal(items)
@@ -119,9 +151,9 @@ def synthetic(users=300, items=500, factors=3, share=0.2, seed=0):
     stars = np.clip(np.rint(3.5 + mild + quality + taste + noise), 1, 5)
     popularity = rng.permutation(np.linspace(0, 2 * share, items))  # chance of being rated
     rated = rng.random((users, items)) < popularity
-    rated[np.arange(users), rng.integers(items, size=users)] = True  # everybody has one
+    rated[np.arange(users), rng.integers(items, size=users)] = True  # at least one per user
     user, item = np.nonzero(rated)
-    titles = tuple(f"Invented film {i + 1}" for i in range(items))
+    titles = tuple(f"Film {i + 1}" for i in range(items))
     triples = np.stack([user, item, stars[user, item]], axis=1)
     return Ratings("synthetic", triples, tuple(map(str, range(1, users + 1))), titles)
 
@@ -129,14 +161,26 @@ def synthetic(users=300, items=500, factors=3, share=0.2, seed=0):
 # ------------------------------------------------------------------------------------ CSV files
 
 
-def read_ratings(path, titles=None, name=None):
+def read_ratings(
+    path: str | os.PathLike, titles: str | os.PathLike | None = None, name: str | None = None
+) -> Ratings:
     """Read ratings from a CSV file with a header.
 
-    path     its columns are userId, movieId (or user, item) and rating, in any order; others are
-             left aside. Users and items may be numbers or words.
-    titles   a CSV file with columns movieId and title; without it, items are called by their ids
-    returns  Ratings, users and items in the order in which the file names them
-    raises   DataError, naming the line, for what is not understood
+    Parameters
+        path    a file with columns userId, movieId (or user, item) and rating, in any order; other
+                columns are ignored. Users and items may be numbers or words.
+        titles  a CSV file with columns movieId and title; by default, the title is the id
+        name    of the data set, by default that of the file
+
+    Returns a `Ratings` with users and items in the order of the file. Raises DataError, which names
+    the line, if the file cannot be parsed.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "films.csv")
+    ...     _ = path.write_text("user,item,rating\\nann,Alien,5\\nbob,Alien,3\\n")
+    ...     read_ratings(path)
+    Ratings('films': 2 ratings, 3 to 5, by 2 users of 1 items)
     """
     rows, seen = _table(path, ("user", "item", "rating")), {}
     users, items = {}, {}

@@ -1,11 +1,12 @@
-"""A series cut into days, some of which are odd: New York's taxi rides, or an invented pattern.
+"""Time series of whole days, some of them anomalous: New York's taxi rides, or synthetic.
 
-The taxi series is one of the Numenta Anomaly Benchmark: A. Lavin, S. Ahmad (2015), Evaluating
+The taxi series is part of the Numenta Anomaly Benchmark: A. Lavin, S. Ahmad (2015), Evaluating
 real-time anomaly detection algorithms; MIT licence. Its counts come from the trip records of the
 NYC Taxi and Limousine Commission.
 """
 
 import csv
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from scratchnet.data.idx import DataError
 from scratchnet.validation import unknown_name
 
 HALF_HOURS = 48  # in a day
-NORMAL = 121  # days before the first window of the benchmark that holds an anomaly: 2014-10-30
+NORMAL = 121  # days before the first anomalous window of the benchmark, 2014-10-30
 START, LENGTH = "2014-07-01", 215  # first day, number of days
 FILE = "nyc_taxi.csv"
 SHA256 = "d8fa6f7f0734bf5c8be12c52a94e20a82664c397d9dec4449156bd453d32856d"
@@ -40,16 +41,21 @@ PLANTED = {
 class Days:
     """Whole days of a series, in order.
 
-    dates     (N,) datetime64[D]
-    counts    (N, 48) float32, one number a half hour, from midnight
-    odd       {date: what happened}, all after the normal days
-    n_normal  how many days, from the first, are known to be normal
+    Attributes
+        name      name of the data set
+        dates     (N,) datetime64[D]
+        counts    (N, 48) float32, one number per half hour, from midnight
+        odd       {date: description} of the anomalous days, all after the normal ones
+        n_normal  the first n_normal days are known to be normal
+
+    >>> load_days("pattern")
+    Days('pattern': 215 from 2014-07-01, 5 of 94 odd)
     """
 
     name: str
     dates: np.ndarray
     counts: np.ndarray
-    odd: dict
+    odd: dict[str, str]
     n_normal: int
 
     def __repr__(self):
@@ -57,13 +63,13 @@ class Days:
         return f"Days({self.name!r}: {n} from {self.dates[0]}, {len(self.odd)} of {after} odd)"
 
     @property
-    def weekdays(self):
-        """(N,) 0 for Monday to 6 for Sunday."""
+    def weekdays(self) -> np.ndarray:
+        """Weekday of each date, (N,): 0 for Monday to 6 for Sunday."""
         return _weekdays(self.dates)
 
     @property
-    def is_odd(self):
-        """(N,) True for the labelled days."""
+    def is_odd(self) -> np.ndarray:
+        """Boolean array (N,), True for the days in `odd`."""
         return np.isin(self.dates, np.array(list(self.odd), "datetime64[D]"))
 
 
@@ -71,15 +77,22 @@ def _weekdays(dates):
     return (dates.astype("int64") + 3) % 7  # day 0 of datetime64 was a Thursday
 
 
-def load_days(name):
+def load_days(name: str) -> Days:
     """Load a series of days by name.
 
-    name     "pattern"  invented: weekdays and weekends, noise, five planted odd days; no file
-             "taxi"     taxi passengers in New York, 2014-07-01 to 2015-01-31, five labelled days
-    returns  Days
-    raises   ValueError for an unknown name; DataError for a file that is missing or damaged
+    Parameters
+        name  "pattern"  synthetic: weekdays and weekends, noise, five planted anomalies
+              "taxi"     taxi passengers in New York, 2014-07-01 to 2015-01-31, five labelled
+                         anomalies; the file is searched in SCRATCHNET_DATA and the cache
+
+    Returns a `Days`. Raises ValueError for an unknown name, and DataError for a file that is
+    missing or damaged.
+
+    >>> days = load_days("pattern")
+    >>> days.counts.shape, int(days.is_odd.sum())
+    ((215, 48), 5)
     """
-    known = {"pattern": _invented, "taxi": _taxi}
+    known = {"pattern": _synthetic, "taxi": _taxi}
     if name not in known:
         raise unknown_name("series of days", name, known)
     return known[name]()
@@ -89,17 +102,18 @@ def _taxi():
     path = find("nab/data/realKnownCause", FILE, SHA256)
     if path is None:
         raise DataError(
-            f"the taxi series needs {FILE} of the Numenta Anomaly Benchmark: take it from "
+            f"The taxi series needs {FILE} of the Numenta Anomaly Benchmark: copy it from "
             "github.com/numenta/NAB, folder data/realKnownCause, and set SCRATCHNET_DATA to the "
-            "folder that holds it, or go on with the invented series: --dataset pattern"
+            "folder that contains it, or use the synthetic series: --dataset pattern"
         )
     return Days("taxi", _calendar(), read_days(path), LABELLED, NORMAL)
 
 
-def read_days(path):
-    """The counts (N, 48) float32 of a file with a line `timestamp,value` for each half hour.
+def read_days(path: str | os.PathLike) -> np.ndarray:
+    """Read the counts of a CSV file with a line `timestamp,value` for each half hour.
 
-    raises   DataError where the file holds something else, or leaves something out
+    Returns (N, 48) float32. Raises DataError, which names the line, if the file has another header,
+    another timestamp or a value that is not a number.
     """
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
@@ -124,12 +138,12 @@ def _calendar():
     return np.datetime64(START) + np.arange(LENGTH)
 
 
-def _invented():
-    """Three kinds of day with their peaks, each day 5 % stronger or weaker, and noise."""
+def _synthetic():
+    """Generate days: a profile for each weekday, scaled by 1 + N(0, 0.05^2), and noise."""
     hour, rng = np.arange(HALF_HOURS) / 2, RNG(0).host
 
     def peak(at, width):
-        away = np.minimum(abs(hour - at), 24 - abs(hour - at))  # the clock is a circle
+        away = np.minimum(abs(hour - at), 24 - abs(hour - at))  # hours, across midnight too
         return np.exp(-(away**2) / (2 * width**2))
 
     work = 4000 + 11000 * peak(8.5, 1.5) + 8000 * peak(13, 2.5) + 14000 * peak(19, 2.5)

@@ -1,6 +1,7 @@
-"""Figures. The one room that imports matplotlib.
+"""Figures, made with matplotlib; no other module of the library imports it.
 
-Every function returns a matplotlib Figure; `save` writes it.
+Each function returns a matplotlib Figure, and `save` writes one to a file. `mosaic` returns an
+array. Arguments called `groups` or `series` are dictionaries: {label in the legend: values}.
 """
 
 from scratchnet.plots.charts import bars, confusion, histogram, named_bars, run_means, scatter
@@ -20,9 +21,9 @@ __all__ = [
     "named_bars",
     "panels",
     "roc",
+    "run_means",
     "save",
     "scatter",
     "signed_grid",
-    "run_means",
     "timeline",
 ]

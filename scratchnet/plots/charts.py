@@ -1,4 +1,4 @@
-"""Bars, spreads and clouds: how many, how far apart, where."""
+"""Charts: confusion matrix, bars, means of runs, histograms, scatter plots."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,10 +8,19 @@ from scratchnet.plots.style import COLOURS, STYLES
 
 
 def confusion(counts, class_names, title):
-    """A confusion matrix (K, K): rows are true classes, columns predicted ones.
+    """Confusion matrix: rows are true classes, columns predicted ones.
 
-    The colour of a cell is its share of the row, on a square-root scale, so that single mistakes
-    can be seen beside hundreds of hits.
+    The colour of a cell is its share of the row, on a square-root scale, so that a single error is
+    visible beside hundreds of correct predictions.
+
+    Parameters
+        counts       (K, K) integers
+        class_names  K names
+        title        of the figure
+
+    >>> figure = confusion(np.array([[9, 1], [0, 10]]), ("cat", "dog"), "Pets")
+    >>> figure.axes[0].get_xlabel()
+    'predicted class'
     """
     counts = to_numpy(counts)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -33,7 +42,17 @@ def confusion(counts, class_names, title):
 
 
 def bars(groups, title, xlabel, ylabel, first=1):
-    """{label: values}: one bar a value, at first, first + 1, ..., the groups side by side."""
+    """Bar chart of groups side by side: one bar for each value, at first, first + 1, ...
+
+    Parameters
+        groups                 {label: values}
+        title, xlabel, ylabel  texts
+        first                  position of the first bar of each group
+
+    >>> figure = bars({"W": [3, 1], "b": [2, 2]}, "Gradients", "layer", "norm")
+    >>> len(figure.axes[0].patches)
+    4
+    """
     figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
     width = 0.8 / len(groups)
     for i, (label, values) in enumerate(groups.items()):
@@ -41,14 +60,24 @@ def bars(groups, title, xlabel, ylabel, first=1):
         axis.bar(x, to_numpy(values), width, color=COLOURS[i % len(COLOURS)], label=label)
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axis.xaxis.get_major_locator().set_params(integer=True)
-    axis.margins(y=0.3)  # room for the legend
+    axis.margins(y=0.3)  # space for the legend
     axis.grid(alpha=0.25, axis="y")
     axis.legend()
     return figure
 
 
 def named_bars(values, title, xlabel, levels=None):
-    """{name: value}: a bar each, the first on top, its value on it; levels as thin lines."""
+    """Horizontal bar chart of named values, the first on top.
+
+    Parameters
+        values         {name: value}, a bar each, with its value written on it
+        title, xlabel  texts
+        levels         {label: value}, a thin vertical line each
+
+    >>> figure = named_bars({"PCA": 0.09, "autoencoder": 0.07}, "Error", "RMSE", {"mean": 0.2})
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    ['PCA', 'autoencoder']
+    """
     size = (6.4, 0.42 * len(values) + 1.3)
     figure, axis = plt.subplots(figsize=size, layout="constrained")
     drawn = axis.barh(list(values), [float(v) for v in values.values()], color=COLOURS[0])
@@ -65,16 +94,27 @@ def named_bars(values, title, xlabel, levels=None):
 
 
 def run_means(groups, names, title, xlabel, ylabel):
-    """{label: values (K, n)}: at each of the K names the mean of n runs, its standard deviation as
-    a bar, and the runs themselves as dots, the groups side by side."""
+    """Means of several runs with error bars, and each run as a dot, groups side by side.
+
+    Parameters
+        groups                 {label: values (K, n)}: n runs for each of K settings
+        names                  K names of the settings, on the x axis
+        title, xlabel, ylabel  texts
+
+    The error bar is one standard deviation of the runs.
+
+    >>> figure = run_means({"Adam": [[0.3, 0.5]]}, ["small"], "Loss", "model", "nats")
+    >>> figure.axes[0].get_ylabel()
+    'nats'
+    """
     figure, axis = plt.subplots(figsize=(6.4, 4), layout="constrained")
     for i, (label, values) in enumerate(groups.items()):
         values = np.asarray(values, dtype=float)
         at = np.arange(len(names)) + 0.36 * (i - (len(groups) - 1) / 2)
         colour, marker = COLOURS[i % len(COLOURS)], "os^D"[i % 4]
-        mean, spread = values.mean(axis=1), values.std(axis=1)
+        mean, deviation = values.mean(axis=1), values.std(axis=1)
         style = dict(fmt=marker, color=colour, capsize=5, markersize=8, label=label)
-        axis.errorbar(at, mean, spread, **style)
+        axis.errorbar(at, mean, deviation, **style)
         beside = np.repeat(at + 0.06, values.shape[1])
         axis.scatter(beside, values.ravel(), 9, color=colour, alpha=0.6, linewidths=0)
         for x, y in zip(at, mean, strict=True):
@@ -89,7 +129,17 @@ def run_means(groups, names, title, xlabel, ylabel):
 
 
 def histogram(groups, title, xlabel, bins=40):
-    """{label: values}: how the values are spread, each group as the share of its own."""
+    """Histograms as outlines, on common bins; the bars of each group sum to 1.
+
+    Parameters
+        groups         {label: values, an array of any shape}
+        title, xlabel  texts
+        bins           their number, or "auto" and other names of `numpy.histogram_bin_edges`
+
+    >>> figure = histogram({"codes": np.arange(10.0)}, "Codes", "value", bins=5)
+    >>> figure.axes[0].get_ylabel()
+    'share'
+    """
     figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
     groups = {label: to_numpy(values).ravel() for label, values in groups.items()}
     edges = np.histogram_bin_edges(np.concatenate(list(groups.values())), bins)
@@ -104,7 +154,16 @@ def histogram(groups, title, xlabel, bins=40):
 
 
 def scatter(groups, title, xlabel, ylabel):
-    """{label: points (N, 2)}: a cloud of points each; a label of one character is its marker."""
+    """Scatter plot of groups of points in the plane.
+
+    Parameters
+        groups                 {label: points (N, 2)}; a label of one character is used as marker
+        title, xlabel, ylabel  texts
+
+    >>> figure = scatter({"0": np.zeros((3, 2)), "1": np.ones((3, 2))}, "Codes", "z_1", "z_2")
+    >>> len(figure.axes[0].collections)
+    2
+    """
     figure, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
     for i, (label, points) in enumerate(groups.items()):
         points, marker = to_numpy(points), "o^sD"[i % 4]

@@ -1,6 +1,7 @@
-"""Pictures side by side: samples, reconstructions, weights.
+"""Images side by side: samples, reconstructions, weights.
 
-A grid of images is ONE matplotlib image, not hundreds of axes.
+Gray images are drawn as ink on paper: 0 is white and 1 is black, as in the figures of MNIST. A
+grid of images is ONE matplotlib image, which is much faster than one pair of axes for each.
 """
 
 import math
@@ -12,9 +13,18 @@ from scratchnet.backend import to_numpy
 
 
 def mosaic(images, columns, gap=1, background=1.0):
-    """Images (N, H, W) side by side as one array, row by row, with a gap between them.
+    """Arrange images row by row in one array, with a gap between them.
 
-    Colour pictures (N, H, W, 3) too, values in [0, 1]; the gap is white between those.
+    Parameters
+        images      (N, H, W), (N, H, W, 1), or colour (N, H, W, 3) with values in [0, 1]
+        columns     images per row
+        gap         pixels between them
+        background  value of the gap; between colour images it is 1, white
+
+    Returns an array (height, width) or (height, width, 3).
+
+    >>> mosaic(np.ones((3, 2, 2)), columns=2, background=0).shape  # two rows of two
+    (5, 5)
     """
     images = to_numpy(images)
     if images.ndim == 4 and images.shape[-1] == 1:
@@ -30,7 +40,17 @@ def mosaic(images, columns, gap=1, background=1.0):
 
 
 def image_grid(images, columns, title):
-    """Images (N, H, W), (N, H, W, 1) or (N, H, W, 3), values in [0, 1], black on white or RGB."""
+    """Grid of images, black on white or RGB.
+
+    Parameters
+        images   (N, H, W), (N, H, W, 1) or (N, H, W, 3), values in [0, 1]
+        columns  images per row
+        title    of the figure
+
+    >>> figure = image_grid(np.zeros((6, 28, 28)), columns=3, title="Samples")
+    >>> figure.axes[0].get_title()
+    'Samples'
+    """
     canvas = mosaic(images, columns, background=0.0)
     width = 6.4
     figure, axis = plt.subplots(
@@ -43,11 +63,19 @@ def image_grid(images, columns, title):
 
 
 def image_rows(rows, title):
-    """{label: images (N, H, W)}: one labelled row each; sizes and ranges may differ.
+    """Rows of images, each with a label, for example originals and reconstructions.
 
-    A row's range is scaled to its own largest value; a label can say which.
+    Each row is scaled to its own largest value; sizes and ranges may differ between rows.
+
+    Parameters
+        rows   {label: images (N, H, W), (N, H, W, 1) or (N, H, W, 3)}
+        title  of the figure
+
+    >>> figure = image_rows({"x": np.ones((4, 28, 28)), "code": np.ones((4, 8, 4))}, "Codes")
+    >>> [axis.get_ylabel() for axis in figure.axes]
+    ['x', 'code']
     """
-    side = 7 / max(map(len, rows.values()))  # inches, so that pictures come out about square
+    side = 7 / max(map(len, rows.values()))  # inches, so that images are about square
     size = (8, (side + 0.05) * len(rows) + 0.5)
     figure, axes = plt.subplots(len(rows), 1, figsize=size, layout="constrained", squeeze=False)
     for axis, (label, images) in zip(axes[:, 0], rows.items(), strict=True):
@@ -63,7 +91,17 @@ def image_rows(rows, title):
 
 
 def signed_grid(images, columns, title):
-    """Weights as pictures (N, H, W): blue pulls down, white does nothing, red pulls up."""
+    """Grid of weights drawn as images: red is positive, white is 0, blue is negative.
+
+    Parameters
+        images   (N, H, W), for example the weights of each unit
+        columns  images per row
+        title    of the figure
+
+    >>> figure = signed_grid(np.array([[[-1.0, 0.0], [0.5, 1.0]]]), 1, "Filters")
+    >>> figure.axes[0].images[0].get_clim()
+    (-1.0, 1.0)
+    """
     images = to_numpy(images)
     limit = np.abs(images).max()
     canvas = mosaic(images, columns, background=0.0)
@@ -80,7 +118,18 @@ def signed_grid(images, columns, title):
 
 
 def captioned(images, captions, title, columns=8):
-    """A few images (N, H, W) or (N, H, W, 3), each with its own line or two of text above it."""
+    """Grid of images with a caption above each.
+
+    Parameters
+        images    (N, H, W), (N, H, W, 1) or (N, H, W, 3), values in [0, 1]
+        captions  N texts of one line or more
+        title     of the figure
+        columns   images per row
+
+    >>> figure = captioned(np.zeros((2, 28, 28)), ["a 3", "an 8"], "Errors")
+    >>> [axis.get_title() for axis in figure.axes]
+    ['a 3', 'an 8']
+    """
     images = to_numpy(images)
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)

@@ -1,4 +1,4 @@
-"""Lines: what falls over the epochs, what rises over the days, hits against false alarms."""
+"""Line plots: curves over epochs or parameters, time series, ROC curves."""
 
 import math
 
@@ -9,9 +9,18 @@ from scratchnet.plots.style import COLOURS, STYLES
 
 
 def curves(series, title, xlabel, ylabel, levels=None, x=None, log=False):
-    """{label: values} as lines over x, 1, 2, 3, ... by default; levels {label: value} as thin ones.
+    """Curves over a common x axis.
 
-    log scales both what is measured and, where x is given, x.
+    Parameters
+        series                 {label: values}, a line each
+        title, xlabel, ylabel  texts
+        levels                 {label: value}, a thin horizontal line each
+        x                      positions of the values, by default 1, 2, 3, ...
+        log                    a logarithmic y axis and, if x is given, a logarithmic x axis
+
+    >>> figure = curves({"loss": [0.9, 0.5, 0.4]}, "Training", "epoch", "loss")
+    >>> figure.axes[0].lines[0].get_xdata()
+    array([1, 2, 3])
     """
     figure, axis = plt.subplots(figsize=(6.4, 4), layout="constrained")
     for i, (label, values) in enumerate(series.items()):
@@ -46,7 +55,17 @@ def curves(series, title, xlabel, ylabel, levels=None, x=None, log=False):
 
 
 def panels(groups, title, xlabel, ylabel, columns=3):
-    """{caption: {label: values}}: small curves side by side, on equal axes, with one legend."""
+    """Small plots of curves side by side, on equal axes, with one legend.
+
+    Parameters
+        groups                 {caption: {label: values}}
+        title, xlabel, ylabel  texts
+        columns                plots per row
+
+    >>> figure = panels({"SGD": {"loss": [3, 2]}, "Adam": {"loss": [2, 1]}}, "Loss", "step", "nats")
+    >>> [axis.get_title() for axis in figure.axes[:2]]
+    ['SGD', 'Adam']
+    """
     rows = math.ceil(len(groups) / columns)
     size = (2.7 * columns, 1.9 * rows + 0.8)
     figure, axes = plt.subplots(
@@ -67,7 +86,20 @@ def panels(groups, title, xlabel, ylabel, columns=3):
 
 
 def timeline(dates, values, marks, title, xlabel, ylabel, known=1):
-    """Values over dates, on a log scale; marks {date: label}; the first known dates are shaded."""
+    """Time series on a logarithmic scale, with marked dates.
+
+    Parameters
+        dates                  datetime64[D]
+        values                 a positive number for each
+        marks                  {date: label}, dates as text, for example "2014-12-25"
+        title, xlabel, ylabel  texts
+        known                  the first `known` dates are shaded as training data
+
+    >>> dates = np.datetime64("2014-12-24") + np.arange(3)
+    >>> figure = timeline(dates, [1, 9, 2], {"2014-12-25": "Christmas"}, "Errors", "day", "error")
+    >>> figure.axes[0].get_yscale()
+    'log'
+    """
     figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
     axis.axvspan(dates[0], dates[known - 1], color="0.92", label="seen in training")
     axis.plot(dates, values, ".-", color=COLOURS[0], linewidth=0.7, markersize=5)
@@ -85,16 +117,25 @@ def timeline(dates, values, marks, title, xlabel, ylabel, known=1):
 
 
 def roc(scores, title):
-    """{label: (scores of usual samples, of odd ones)}: hits against false alarms."""
+    """ROC curves: share of anomalies detected against share of normal samples flagged.
+
+    Parameters
+        scores  {label: (scores of normal samples, scores of anomalies)}, high for an anomaly
+        title   of the figure
+
+    >>> figure = roc({"error": (np.array([1, 2, 3]), np.array([3, 4]))}, "Anomalies")
+    >>> figure.axes[0].get_ylabel()
+    'share of anomalies flagged'
+    """
     figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
-    for i, (label, (usual, odd)) in enumerate(scores.items()):
-        thresholds = np.sort(np.concatenate([usual, odd, [np.inf]]))[::-1, None]
-        alarms, hits = (np.mean(part >= thresholds, axis=1) for part in (usual, odd))
+    for i, (label, (normal, anomalous)) in enumerate(scores.items()):
+        thresholds = np.sort(np.concatenate([normal, anomalous, [np.inf]]))[::-1, None]
+        alarms, hits = (np.mean(part >= thresholds, axis=1) for part in (normal, anomalous))
         style, colour = STYLES[i % len(STYLES)], COLOURS[i % len(COLOURS)]
         axis.plot(alarms, hits, style, color=colour, label=label)
-    axis.plot((0, 1), (0, 1), color="0.6", linewidth=1, linestyle=(0, (1, 2)), label="guessing")
-    axis.set(title=title, xlabel="share of usual samples flagged", aspect="equal")
-    axis.set_ylabel("share of odd samples flagged")
+    axis.plot((0, 1), (0, 1), color="0.6", linewidth=1, linestyle=(0, (1, 2)), label="chance")
+    axis.set(title=title, xlabel="share of normal samples flagged", aspect="equal")
+    axis.set_ylabel("share of anomalies flagged")
     axis.grid(alpha=0.25)
     axis.legend(loc="lower right")
     return figure

@@ -1,7 +1,7 @@
-"""What all figures share: colours, line styles, and how one is written.
+"""Settings of all figures: colours, line styles, resolution.
 
-The colours are those of Okabe and Ito (2008), which the colour-blind can tell apart; lines differ
-in style as well.
+The colours are those of Okabe and Ito (2008), which are distinct for colour-blind readers; lines
+differ in style as well.
 """
 
 import matplotlib.pyplot as plt
@@ -12,7 +12,18 @@ DPI = 120
 
 
 def save(figure, path):
-    """Write the figure, and show it too where there is a window to show it in."""
+    """Write a figure to a file, and open a window if matplotlib's backend is interactive.
+
+    Parameters
+        figure  a matplotlib Figure
+        path    of a new file; its ending chooses the format, such as .png
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(plt.figure(), pathlib.Path(folder, "empty.png"))
+    ...     [path.name for path in pathlib.Path(folder).iterdir()]
+    ['empty.png']
+    """
     figure.savefig(path, dpi=DPI)
     if plt.get_backend().lower() in map(str.lower, _interactive_backends()):
         plt.show(block=False)

@@ -196,7 +196,7 @@ def test_every_bad_folder_gets_a_sentence_of_its_own(tmp_path):
     assert "neither 'photos' nor 'faces' nor a folder" in refusal(load_faces, "flowers")
     (tmp_path / "normal").mkdir()
     write(tmp_path / "normal" / "notes.txt", b"no picture")
-    assert "holds no pictures" in refusal(load_faces, tmp_path)
+    assert "contains no images" in refusal(load_faces, tmp_path)
     picture(tmp_path / "normal" / "a.png")
     assert f"{tmp_path / 'anomaly'} is missing" in refusal(load_faces, tmp_path)
     picture(tmp_path / "anomaly" / "a.png")

@@ -21,10 +21,10 @@ def file(path, *lines):
     return path
 
 
-# ------------------------------------------------------------------------------ invented ratings
+# ------------------------------------------------------------------------------ synthetic ratings
 
 
-def test_invented_ratings_are_whole_stars_and_every_user_has_one():
+def test_synthetic_ratings_are_whole_stars_and_every_user_has_one():
     data = load_ratings()
     assert isinstance(data, Ratings) and data.name == "synthetic" and data.shape == (300, 500)
     assert set(data.triples[:, 2]) == {1, 2, 3, 4, 5}
@@ -33,7 +33,7 @@ def test_invented_ratings_are_whole_stars_and_every_user_has_one():
     assert 0.15 < len(data.triples) / (300 * 500) < 0.25
 
 
-def test_invented_ratings_depend_on_their_seed_alone():
+def test_synthetic_ratings_depend_on_their_seed_alone():
     np.testing.assert_array_equal(load_ratings().triples, synthetic(seed=0).triples)
     assert len(synthetic(seed=1).triples) != len(synthetic(seed=0).triples)
 
@@ -49,7 +49,7 @@ def first_direction(triples, shape):
     return np.linalg.svd(X, compute_uv=False)[0] ** 2 / (X**2).sum()
 
 
-def test_invented_ratings_hold_more_than_the_means_of_users_and_items(rng):
+def test_synthetic_ratings_hold_more_than_the_means_of_users_and_items(rng):
     data = synthetic()
     shuffled = data.triples.copy()
     for i in range(data.shape[1]):  # among those who rated the item: its mean stays
@@ -153,7 +153,7 @@ def test_movielens_from_the_readers_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("there", [(), ("ratings.csv",), ("movies.csv",)])
-def test_without_movielens_the_message_leads_to_it_and_to_the_invented_set(
+def test_without_movielens_the_message_leads_to_it_and_to_the_synthetic_set(
     tmp_path, monkeypatch, there
 ):
     for name in there:

@@ -37,7 +37,7 @@ def expect_days(days, odd):
     assert days.weekdays[:7].tolist() == [1, 2, 3, 4, 5, 6, 0]  # 2014-07-01 was a Tuesday
 
 
-def test_the_invented_days_are_the_same_on_every_call():
+def test_the_synthetic_days_are_the_same_on_every_call():
     days = load_days("pattern")
     expect_days(days, PLANTED)
     assert_array_equal(load_days("pattern").counts, days.counts)
@@ -45,7 +45,7 @@ def test_the_invented_days_are_the_same_on_every_call():
     assert repr(days) == "Days('pattern': 215 from 2014-07-01, 5 of 94 odd)"
 
 
-def test_an_invented_day_is_like_those_of_its_weekday_unless_it_was_made_odd():
+def test_an_synthetic_day_is_like_those_of_its_weekday_unless_it_was_made_odd():
     days = load_days("pattern")
     usual = np.stack([days.counts[:121][days.weekdays[:121] == w].mean(axis=0) for w in range(7)])
     away = ((days.counts - usual[days.weekdays]) ** 2).mean(axis=1) ** 0.5  # in rides

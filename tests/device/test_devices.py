@@ -189,11 +189,11 @@ def test_a_run_is_resumed_on_the_device(xp, tmp_path):
 def test_a_model_saved_on_one_device_is_loaded_on_the_other(xp, tmp_path):
     model, _ = trained(epochs=1)
     save(model, tmp_path / "model.npz")
-    twin, twin_on_host = trained(epochs=2)[0], on_the_host(lambda: trained(epochs=2)[0])
-    load(twin, tmp_path / "model.npz")
-    load(twin_on_host, tmp_path / "model.npz")
-    assert_equal(twin.parameters, model.parameters, xp, rtol=0, atol=0)
-    assert_equal(twin_on_host.parameters, to_numpy(model.parameters), np, rtol=0, atol=0)
+    other, copy_on_host = trained(epochs=2)[0], on_the_host(lambda: trained(epochs=2)[0])
+    load(other, tmp_path / "model.npz")
+    load(copy_on_host, tmp_path / "model.npz")
+    assert_equal(other.parameters, model.parameters, xp, rtol=0, atol=0)
+    assert_equal(copy_on_host.parameters, to_numpy(model.parameters), np, rtol=0, atol=0)
 
 
 def test_prediction_and_evaluation_stay_on_the_device(xp):
@@ -218,11 +218,11 @@ def test_host_and_device_arrays_do_not_mix(xp):
 
 def test_a_copy_of_a_model_on_the_device_owns_its_arrays(xp):
     model, _ = trained(epochs=1)
-    twin = model.astype("float32")
+    other = model.astype("float32")
     before = to_numpy(model.parameters).copy()
-    twin.parameters[...] = 0
+    other.parameters[...] = 0
     assert np.array_equal(to_numpy(model.parameters), before)
-    assert not to_numpy(twin.parameters).any()
+    assert not to_numpy(other.parameters).any()
 
 
 def test_a_model_that_has_drawn_noise_on_the_device_can_be_copied(xp):
@@ -244,7 +244,7 @@ def test_the_gradients_of_a_model_on_the_device_are_checked_on_a_copy_on_the_hos
     assert report.ok and isinstance(model.parameters, xp.ndarray)
 
 
-def test_a_script_settles_on_a_device_and_on_parity_for_good():
+def test_a_script_sets_device_and_parity_for_good():
     def script():
         set_device("gpu", parity=True)
         return zeros((2,)), RNG(3).uniform(zeros((4,)))

@@ -105,7 +105,7 @@ BUGS = {  # name: (what stands there, what stands there instead, how the stand-i
         "RATES[labels.min()]",
         "list indices must be integers",
     ),
-    "memory nobody wrote to": ('xp.zeros_like(p["E"])', 'xp.empty_like(p["E"])', "not finite"),
+    "uninitialized memory": ('xp.zeros_like(p["E"])', 'xp.empty_like(p["E"])', "not finite"),
     "insert": ("xp.arange(n)", "xp.insert(xp.arange(1, n), 0, 0)", "no 'insert'"),
     "argsort(stable=)": (SHUFFLE, SHUFFLE[:-1] + ", stable=True)", "keyword stable"),
     "var(correction=)": ("xp.var(x)", "xp.var(x, correction=1)", "keyword correction"),
@@ -123,7 +123,7 @@ BUGS = {  # name: (what stands there, what stands there instead, how the stand-i
         "-sum(v for v in log_p[rows, labels])",
         "iterating over an array " + SYNC,
     ),
-    "a mask nobody seeded, copied properly": (
+    "a mask without a seed, copied properly": (
         MASK,
         "xp.asarray(np.random.random(z.shape).astype(np.float32)) >=",
         None,  # for the stand-in it is like any other data; test_architecture.py forbids the name

@@ -1,4 +1,4 @@
-"""A contest of its own, outside the table of ``python -m benchmarks``: other contestants."""
+"""A comparison with contestants that are not in the table of ``python -m benchmarks``."""
 
 import argparse
 import contextlib
@@ -10,7 +10,7 @@ from benchmarks.models import MODELS
 
 
 def main(program, description, model, contestants, steps):
-    """Time them and print the table.
+    """Time the contestants and print the table.
 
     model         its name in MODELS
     contestants   {name: (module, function, whose interpreter)}, "scratchnet" among the names
@@ -26,17 +26,17 @@ def main(program, description, model, contestants, steps):
     timing.CONTESTANTS |= contestants
     everything = {"machine": machine(), "settings": vars(options), "skipped": {}}
     with contextlib.ExitStack() as stack:
-        there = []
+        started = []
         for name in contestants:
             try:
-                there.append(timing.Contestant(name, pythons, options.threads))
+                started.append(timing.Contestant(name, pythons, options.threads))
             except timing.Missing as problem:
                 everything["skipped"][name] = str(problem)
                 continue
-            stack.callback(there[-1].close)
-        everything["contestants"] = {c.name: c.about for c in there}
+            stack.callback(started[-1].close)
+        everything["contestants"] = {c.name: c.about for c in started}
         print(*report.head(everything), sep="\n", flush=True)
-        timings = timing.contest(there, model, options.rounds, options.steps)
+        timings = timing.contest(started, model, options.rounds, options.steps)
         ours = timings["scratchnet"].median
         rows = {w: t.summary() | {"scratchnet_ratio": ours / t.median} for w, t in timings.items()}
         print(*report.table({"title": MODELS[model].title, "contestants": rows}), sep="\n")
