@@ -6,7 +6,7 @@ Pictures of digits lie near a thin, curved surface in the space of all pictures.
 
 **You will see**
 
-- noise added to the code beside noise added to the pixels, both equally large in pixels;
+- a straight line between two codes, and a straight line between two pictures;
 - a straight line between two codes beside the straight line between two pictures;
 - how far each step leads away from the known digits, and why.
 
