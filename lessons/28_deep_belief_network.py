@@ -1,26 +1,27 @@
 r"""
-28 - A deep belief network
-==========================
+28 - Deep belief network
+========================
 
-Learn digits layer upon layer without a label, and measure what that is worth when labels are few.
+Pretrain a network layer by layer without labels, and measure what this is worth.
 
 **You will see**
 
-- a course recipe, two machines and a logistic regression in one Pipeline, and what holds it back;
-- the test error with all labels, with 300 and with 100: pretrained against random weights;
-- when pretraining pays: much at once, less if random weights may train for long.
+- a published recipe, two RBMs and a logistic regression, and what limits its accuracy;
+- the test error with all labels, with 300 and with 100, with and without pretraining;
+- how much of the advantage is left when random weights are trained for much longer.
 
-**Facts**: 60 s on a laptop with the default data, scikit-learn's digits, 8x8, bundled; 4 minutes
-with ``--dataset mnist``. Before this: 22, recommender. Next: 24, a deep Boltzmann machine by hand.
-Paper: Hinton, Osindero and Teh (2006), A fast learning algorithm for deep belief nets.
+**Facts**: 60 s on a laptop with the default data, scikit-learn's digits, 8x8, bundled;
+4 minutes with ``--dataset mnist``. Before this: 27, recommender. Next: 29, deep
+Boltzmann machine by hand. Paper: Hinton, Osindero and Teh (2006), A fast learning
+algorithm for deep belief nets.
 
-.. math:: p(v, h_1, h_2) = p(v | h_1) \, p(h_1, h_2), \quad p(v_i = 1 | h_1) = s(h_1 G + g)_i
+.. math:: p(v, h_1, h_2) = p(v | h_1) p(h_1, h_2), \; p(v_i = 1 | h_1) = s(h_1 G + g)_i
 """
 
 # %%
 # Knobs
 # -----
-# Every number you may turn; each is also a flag, as in ``--splits 2`` (of at most five).
+# The settings of this lesson. Each is also a flag of the command line: ``--splits 2``.
 
 import numpy as np
 import sklearn.neural_network
@@ -33,39 +34,74 @@ from sklearn.pipeline import Pipeline
 
 from scratchnet.backend import RNG
 from scratchnet.boltzmann import DBN, BernoulliRBM, DBNClassifier, check_gradient
+from scratchnet.boltzmann.deep.belief_network import BeliefNetwork
 from scratchnet.data import load_images
 from scratchnet.gradcheck import gradcheck
 from scratchnet.lesson import knobs, layer_table, report, show, table
 from scratchnet.losses import SoftmaxCrossEntropy
-from scratchnet.plots import confusion, curves, image_grid, run_means, signed_grid
+from scratchnet.plots import confusion, curves, image_grid, run_means
 
 cfg = knobs(
     "28_deep_belief_network",
-    rate=0.3, pretrain=100, batch_size=20, width=256, epochs=60, long_epochs=300, splits=5,
-    labels=1437, some_labels=300, few_labels=100, course_epochs=20, better_epochs=60, seed=0,
-    datasets={"digits": {},
-              "mnist": {"labels": 60000, "some_labels": 1000, "splits": 1, "width": 500,
-                        "pretrain": 10, "epochs": 10, "rate": 0.1, "batch_size": 100}},
-    breaks={"random_machine": "machines that never trained: random features below the perceptron",
-            "gray": "pixels from 0 to 16 instead of 0 to 1"},
-    quick={"pretrain": 2, "width": 16, "epochs": 3, "long_epochs": 4, "splits": 1, "labels": 200,
-           "some_labels": 60, "few_labels": 40, "course_epochs": 1, "better_epochs": 1},
-)  # fmt: skip
+    rate=0.3,
+    pretrain=100,
+    batch_size=20,
+    width=256,
+    epochs=60,
+    long_epochs=300,
+    splits=5,
+    labels=1437,
+    some_labels=300,
+    few_labels=100,
+    course_epochs=20,
+    better_epochs=60,
+    seed=0,
+    datasets={
+        "digits": {},
+        "mnist": {
+            "labels": 60000,
+            "some_labels": 1000,
+            "splits": 1,
+            "width": 500,
+            "pretrain": 10,
+            "epochs": 10,
+            "rate": 0.1,
+            "batch_size": 100,
+        },
+    },
+    breaks={
+        "random_machine": "RBMs that were never trained, so their features are random",
+        "gray": "pixels from 0 to 16 instead of 0 to 1",
+    },
+    quick={
+        "pretrain": 2,
+        "width": 16,
+        "epochs": 3,
+        "long_epochs": 4,
+        "splits": 1,
+        "labels": 200,
+        "some_labels": 60,
+        "few_labels": 40,
+        "course_epochs": 1,
+        "better_epochs": 1,
+    },
+)
 
 # %%
 # Data, and the first picture
 # ---------------------------
-# Gray from 0 to 1 stands for the probability of ink: that is what 0-1 units take.
+# A gray value from 0 to 1 is used as the probability that the pixel is black: the
+# visible units are binary.
 
 
-def load(split):
-    """Training and test pictures as rows, and their classes. A digit is in one of five tests."""
+def load(split, scale=1 / 16):
+    """Training and test pictures as rows, and their classes, for one of five splits."""
     if cfg.dataset == "digits":
         x, t = load_digits(return_X_y=True)
-        x = (x if cfg.broken == "gray" else x / 16).astype("float32")
+        x = (x * scale).astype("float32")
         folds = StratifiedKFold(5, shuffle=True, random_state=cfg.seed).split(x, t)
         train, test = list(folds)[split]
-        train = RNG(cfg.seed).fork(split).host.permutation(train)  # the first so many get labels
+        train = RNG(cfg.seed).fork(split).host.permutation(train)
         return x[train], x[test], t[train], t[test]
     images = load_images(cfg.dataset)
     x, x_test = (x.reshape(-1, 784) for x in (images.x_train, images.x_test))
@@ -74,47 +110,76 @@ def load(split):
 
 x, x_test, t, t_test = load(0)
 side = round(x.shape[1] ** 0.5)
-print(f"train {x.shape}, test {x_test.shape}, {x.dtype}, values {x.min():g} to {x.max():g}")
-figure = image_grid(x[:32].reshape(-1, side, side) / x.max(), 16, "Training digits")
+print(f"train {x.shape}, test {x_test.shape}, {x.dtype}, {x.min():g} to {x.max():g}")
+figure = image_grid(x[:32].reshape(-1, side, side), 16, "Training digits")
 show(cfg, figure, "samples", "thirty-two gray digits of few pixels")
+
+# %%
+# Idea
+# ----
+# Labels are expensive, pictures are not. A deep belief network learns from pictures
+# alone, one layer at a time. The first RBM learns the pixels. Its hidden units describe
+# each picture, and these descriptions are the training data of a second RBM, and so on.
+# Each layer describes what the layer below has found. No gradient passes through
+# several layers, so nothing can vanish on the way.
+#
+# The weights can then be used in a second way. Put a softmax layer on top and train the
+# whole stack with labels, by back-propagation. This is an ordinary multilayer
+# perceptron, but it does not start from random weights: its hidden layers describe
+# pictures already. With few labels this start should be worth most. This lesson
+# measures how much, and how much of it a longer training from random weights can make
+# up for.
 
 # %%
 # The maths
 # ---------
 # .. code-block:: text
 #
-#    symbol   in the code              shape        meaning
-#    v        x                        (N, D)       pixels
-#    h1, h2   dbn.transform gives h2   (N, H)       hidden units
-#    R, r     belief_.recognition      (D, H)       upward, a guess: q(h1=1|v) = s(v R + r)
-#    G, g     belief_.generative       (H, D)       downward, the model: p(v=1|h1) = s(h1 G + g)
-#             belief_.top                           the RBM of h1 and h2, the only part with a Z
+#    symbol   in the code                    shape     meaning
+#    v        x                              (N, D)    pixels
+#    h1, h2   dbn.transform gives h2         (N, H)    hidden units
+#    R, r     belief_network_.recognition    (D, H)    up: q(h1=1 | v) = s(v R + r)
+#    G, g     belief_network_.generative     (H, D)    down: p(v=1 | h1) = s(h1 G + g)
+#             belief_network_.top                      the RBM of h1, h2
 #
-#    greedy   RBM 1 learns v; then RBM 2 learns what RBM 1 says about v, s(v R + r)
-#    why      log p(v) >= E_q[log p(v|h1) + log p(h1)] + H(q).  RBM 1 models h1 too. Start RBM 2 as
-#             its transpose, and it is that same model, the bound tight. A better one lifts it.
-#    after    h1 = s(v R + r)   h2 = s(h1 W + b)   p(class|v) = softmax(h2 U + u)
+#    greedy   RBM 1 learns v; then RBM 2 learns the means of h1, s(v R + r)
+#    why      log p(v) >= E_q[log p(v | h1) + log p(h1)] + H(q)
+#    after    h1 = s(v R + r)    h2 = s(h1 W + b)    p(class | v) = softmax(h2 U + u)
 #
-# The last line, trained by back-propagation, is what most programs called "DBN" do, and ours here.
-# It is a multilayer perceptron with a good start: it has no p(v) and nothing to dream with, so
-# DBNClassifier is no DBN any more. Lesson 26 lets the real one dream.
+# The second line is a lower bound. Its term p(h1) is at first the distribution of h1 in
+# RBM 1. If RBM 2 starts as the transpose of RBM 1, the model is the same and the bound
+# is tight. When RBM 2 then learns a better p(h1), the bound rises.
+#
+# The last line is the multilayer perceptron. Many programs call it a DBN, but it has no
+# p(v) and cannot generate pictures; here its class is ``DBNClassifier``. Lesson 31
+# generates digits with the deep belief network itself.
 
 # %%
 # Build
 # -----
-# scikit-learn clones and fits what it is given. FrozenEstimator keeps a fitted machine as it is, so
-# that one pretraining on all pictures serves perceptrons with many labels and with few.
+# scikit-learn's tools clone and fit the estimators they are given. FrozenEstimator
+# keeps a fitted estimator as it is, so that one pretraining on all pictures serves
+# perceptrons with many labels and with few.
 
 
-def deep_network(seed):
-    epochs = 0 if cfg.broken == "random_machine" else cfg.pretrain
-    return DBN((cfg.width, cfg.width), learning_rate=cfg.rate, n_iter=epochs,
-               batch_size=cfg.batch_size, random_state=seed)  # fmt: skip
+def deep_network(seed, pretrain):
+    return DBN(
+        (cfg.width, cfg.width),
+        learning_rate=cfg.rate,
+        n_iter=pretrain,
+        batch_size=cfg.batch_size,
+        random_state=seed,
+    )
 
 
 def perceptron(dbn, pretrained, epochs, seed):
-    return DBNClassifier(FrozenEstimator(dbn), pretrain=pretrained, n_iter=epochs,
-                         batch_size=cfg.batch_size, random_state=seed)  # fmt: skip
+    return DBNClassifier(
+        FrozenEstimator(dbn),
+        pretrain=pretrained,
+        n_iter=epochs,
+        batch_size=cfg.batch_size,
+        random_state=seed,
+    )
 
 
 def test_error(net):
@@ -124,71 +189,90 @@ def test_error(net):
 # %%
 # Check before you train
 # ----------------------
-# Two kinds of learning, two checks: an exact likelihood, and back-propagation.
+# Two kinds of learning, two checks: the gradient of the exact likelihood of the top
+# RBM, and back-propagation through the perceptron.
 
 tiny = DBN((6, 4), n_iter=2, random_state=0).fit(x[:100])
-print(check_gradient(tiny.belief_network_.top, tiny.rbms_[0].transform(x[:3]), samples=12))
+means = tiny.rbms_[0].transform(x[:3])
+print(check_gradient(tiny.belief_network_.top, means, samples=12))
 small = perceptron(tiny, True, 1, 0).fit(x[:100], t[:100])
 print(gradcheck(small.network_, x[:3], t[:3], loss=SoftmaxCrossEntropy(), samples=20))
 
 # %%
+# Break it on purpose
+# -------------------
+
+pretrain, scale = cfg.pretrain, 1 / 16
+if cfg.broken == "random_machine":
+    pretrain = 0
+elif cfg.broken == "gray":
+    scale = 1
+
+# %%
 # Run
 # ---
-# First the course recipe: 64 and 32 hidden units, then a logistic regression, in a Pipeline.
-
-metrics = {}
+# First the recipe of a course: RBMs of 64 and 32 hidden units, then a logistic
+# regression, in a Pipeline.
 
 
 def pipeline(kind, epochs, C=1.0, **settings):
-    machines = [(f"rbm {n}", kind(n, n_iter=epochs, random_state=cfg.seed, **settings))
-                for n in (64, 32)]  # fmt: skip
-    return Pipeline([*machines, ("logistic", LogisticRegression(C=C, max_iter=1500))])
+    steps = []
+    for n in (64, 32):
+        rbm = kind(n, n_iter=epochs, random_state=cfg.seed, **settings)
+        steps.append((f"rbm {n}", rbm))
+    return Pipeline([*steps, ("logistic", LogisticRegression(C=C, max_iter=1500))])
 
 
 pixels, classes = load_digits(return_X_y=True)
-v, v_test, c, c_test = train_test_split(pixels / 16, classes, test_size=0.2, random_state=42)
+v, v_test, c, c_test = train_test_split(
+    pixels / 16, classes, test_size=0.2, random_state=42
+)
 course = {"learning_rate": 0.06, "epochs": cfg.course_epochs}
+better = {"learning_rate": 0.3, "epochs": cfg.better_epochs, "batch_size": 20}
 recipes = {
     "scikit-learn's RBM": pipeline(sklearn.neural_network.BernoulliRBM, **course),
     "course recipe": pipeline(BernoulliRBM, schedule="constant", n_chains=10, **course),
-    "better recipe": pipeline(BernoulliRBM, cfg.better_epochs, C=100, trainer="cd",
-                              learning_rate=0.3, batch_size=20),
+    "better recipe": pipeline(BernoulliRBM, C=100, trainer="cd", **better),
     "pixels alone": LogisticRegression(max_iter=1500),
-}  # fmt: skip
+}
+metrics = {}
 for name, recipe in recipes.items():
     metrics[f"accuracy, {name}"] = recipe.fit(v, c).score(v_test, c_test)
 answer = recipes["course recipe"].predict(v_test)
 print(classification_report(c_test, answer, zero_division=0))
 
 # %%
-# What holds it back: steps too small and too few, and a regression held short (C = 1 punishes the
-# large weights that 32 quiet features need). Even then they know less of the class than the pixels,
-# as nobody told the machines about classes. So let labels reach them: a perceptron that starts from
-# their weights. All pictures pretrain, the first so many have labels.
+# What limits the recipe: the learning rate is too small, there are too few epochs, and
+# the regression is regularized too strongly (C = 1 penalizes the large weights that 32
+# weakly varying features need). Even the better recipe is less accurate than the pixels
+# alone, because the RBMs have learned without knowing the classes. So the perceptron
+# lets the labels change the weights. All pictures are used for pretraining; only the
+# first n have labels.
 
 counts = {"all": cfg.labels, "some": cfg.some_labels, "few": cfg.few_labels}
 starts = {"pretrained": True, "random weights": False}
 errors = {name: np.zeros((3, cfg.splits)) for name in starts}  # %, (label count, split)
 history = {}
 for split in range(cfg.splits):
-    x, x_test, t, t_test = load(split)
-    dbn = deep_network(cfg.seed + split).fit(x)
+    x, x_test, t, t_test = load(split, scale)
+    dbn = deep_network(cfg.seed + split, pretrain).fit(x)
     for k, n in enumerate(counts.values()):
         for name, pretrained in starts.items():
             net = perceptron(dbn, pretrained, cfg.epochs, split).fit(x[:n], t[:n])
             errors[name][k, split] = test_error(net)
             history.setdefault(f"{name}, {n} labels", net.history_["loss"])
-    latest = "  ".join(f"{name} {np.round(e[:, split], 1)}" for name, e in errors.items())
-    print(f"split {split + 1}: test error in %, all, some, few labels: {latest}", flush=True)
+    rounded = [f"{name} {np.round(e[:, split], 1)}" for name, e in errors.items()]
+    print(f"split {split + 1}, test error in %: {'  '.join(rounded)}", flush=True)
 for name, found in errors.items():
     for which, e in zip(counts, found, strict=True):
         metrics[f"error, {which} labels, {name}"] = e.mean()
 
 # %%
-# A better start, or only a head start? With the fewest labels both go on for much longer.
+# Is pretraining a better start, or only a faster one? With the fewest labels both
+# starts are trained for much longer.
 
-on_the_way = {name: [] for name in starts}
-for name, column in on_the_way.items():
+during = {name: [] for name in starts}
+for name, column in during.items():
     net = perceptron(dbn, starts[name], cfg.long_epochs, cfg.seed)
     net.on_epoch = lambda net, epoch, column=column: column.append(test_error(net))
     net.fit(x[: cfg.few_labels], t[: cfg.few_labels])
@@ -198,21 +282,19 @@ for name, column in on_the_way.items():
 # Look
 # ----
 
-figure = confusion(confusion_matrix(c_test, answer), "0123456789", "The course recipe's answers")
-show(cfg, figure, "confusion", "confusion matrix with many mix-ups, above all of 8 and 9")
+matrix = confusion_matrix(c_test, answer)
+figure = confusion(matrix, "0123456789", "The answers of the course recipe")
+show(cfg, figure, "confusion", "confusion matrix with many errors, mostly of 8 and 9")
 
 title = f"Pretrained on all pictures, {cfg.epochs} epochs on the labelled ones"
-figure = run_means(errors, counts.values(), title, "pictures that have a label", "test error (%)")
-show(cfg, figure, "labels", "mean test errors with error bars, pretrained below random weights")
+figure = run_means(
+    errors, counts.values(), title, "labelled pictures", "test error (%)"
+)
+show(cfg, figure, "labels", "mean test errors, pretrained below random weights")
 
-title = f"{cfg.few_labels} labels: a better start, and a head start"
-figure = curves(on_the_way, title, "epoch of back-propagation", "test error (%)")
+title = f"{cfg.few_labels} labels: {cfg.long_epochs} epochs from two starts"
+figure = curves(during, title, "epoch of back-propagation", "test error (%)")
 show(cfg, figure, "longer", "test error over the epochs: pretrained falls much earlier")
-
-W = dbn.rbms_[0].components_  # (H, D)
-busiest = W[abs(W).sum(axis=1).argsort()[::-1][:64]].reshape(-1, side, side)
-figure = signed_grid(busiest, 16, "The 64 busiest units of the first layer, before any label")
-show(cfg, figure, "filters", "weights of 64 hidden units as small red and blue pictures")
 
 # %%
 # Expected against reference
@@ -222,33 +304,35 @@ print(table(("metric", "value"), metrics.items()))
 report(cfg, metrics)
 
 # %%
-# What to try
-# -----------
-# .. code-block:: text
-#
-#    --rate 0.05 --pretrain 10            machines that hardly learned: pretraining is worth little
-#    --few-labels 30                      about three labels of each digit
-#    --dataset mnist                      784-500-500-10: 1.51 %, from random weights 1.96 %
-
-# %%
 # Pitfalls
 # --------
 # .. code-block:: text
 #
-#    symptom                              cause                           look at
-#    pretrained is worse than random      tiny weights pass on nothing    --break random_machine
-#    a warning about values               a 0-1 unit has no number 16     --break gray
-#    pretraining wins by miles            random weights had no time      figure "longer"
+#    symptom                           cause                        look at
+#    pretrained is worse than random   the RBMs were not trained    --break random_machine
+#    a warning about values            a binary unit cannot be 16   --break gray
+#    pretraining wins by far           random weights had too       04_longer.png
+#                                      little training
+
+# %%
+# What to try
+# -----------
+# .. code-block:: text
+#
+#    --rate 0.05 --pretrain 10     RBMs that learned little: pretraining is worth little
+#    --few-labels 30               about three labels of each digit
+#    --dataset mnist               784-500-500-10: 1.51 %, from random weights 1.96 %
 
 # %%
 # Exercise
 # --------
-# Give ``DBN`` the argument ``labels=True`` and fit it with classes. ``label_probabilities`` then
-# reads digits without any perceptron. How far does ``fine_tune="up-down"`` take it?
+# Give ``DBN`` the argument ``labels=True`` and fit it with classes. Its method
+# ``label_probabilities`` then classifies digits without a perceptron. How much does
+# ``fine_tune="up-down"`` improve its accuracy?
 
 # %%
 # The layers used
 # ---------------
 # Where each part is defined, and the check that proves it.
 
-print(layer_table(DBN, BeliefNetwork, DBNClassifier, BernoulliRBM, Dense, Sigmoid))
+print(layer_table(DBN, BeliefNetwork, DBNClassifier, BernoulliRBM, small.network_))
