@@ -308,10 +308,10 @@ report(cfg, metrics)
 # --------
 # .. code-block:: text
 #
-#    symptom                           cause                        look at
-#    pretrained is worse than random   the RBMs were not trained    --break random_machine
-#    a warning about values            a binary unit cannot be 16   --break gray
-#    pretraining wins by far           random weights had too       04_longer.png
+#    symptom                           cause                       look at
+#    pretrained is worse than random   the RBMs are not trained    --break random_machine
+#    a warning about values            a binary unit cannot be 16  --break gray
+#    pretraining wins by far           random weights had too      04_longer.png
 #                                      little training
 
 # %%
