@@ -2,26 +2,27 @@ r"""
 06 - Denoising autoencoder
 ==========================
 
-Show the network a picture under noise, ask for the clean one, and measure what it was asked for.
+Give a network a noisy picture, train it to draw the clean one, and measure just that.
 
 **You will see**
 
-- the error from noisy pictures, at four levels of noise, beside an ordinary autoencoder's;
-- why the error from clean pictures, easily reported by mistake, says nothing about denoising;
-- one hidden unit, whose answer is nearly the same picture for everyone, and why it must be.
+- the error from noisy pictures, beside that of an ordinary autoencoder;
+- why the error from clean pictures, easily reported by mistake, is no denoising error;
+- how the filters of the encoder become smooth, and how little a single unit can draw.
 
-**Facts**: 10 s on a laptop with the default data, scikit-learn's digits, bundled and enlarged to
-28x28; 3 minutes with ``--dataset mnist``. Before this: 05, sparse autoencoder. Next: 07, manifold.
-Paper: Vincent and others (2008), Extracting and composing robust features with denoising
-autoencoders.
+**Facts**: 10 s on a laptop with the default data, scikit-learn's digits, bundled and
+enlarged to 28x28; 3 minutes with ``--dataset mnist``. Before this: 05, sparse
+autoencoder. Next: 07, manifold. Paper: Vincent and others (2008), Extracting and
+composing robust features with denoising autoencoders.
 
-.. math:: \tilde x = clip(x + \sigma e, 0, 1), \quad e \sim N(0, 1), \quad L = MSE(y(\tilde x), x)
+.. math:: \tilde x = clip(x + \sigma e, 0, 1), \quad e \sim N(0, 1), \quad L = MSE(y, x)
 """
 
 # %%
 # Knobs
 # -----
-# Every number you may turn; each is also a flag, as in ``--noise 0.8``.
+# Every number you may change; each is also a flag, as in ``--noise 0.8``. ``noise`` is
+# the noise level sigma of the training, ``levels`` lists the levels of the comparison.
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -33,28 +34,31 @@ from scratchnet.layers import Dense, ReLU, Sequential, Sigmoid
 from scratchnet.lesson import knobs, layer_table, report, show, table
 from scratchnet.losses import MeanSquaredError
 from scratchnet.optimizers import Adam
-from scratchnet.plots import captioned, curves, image_rows, signed_grid
+from scratchnet.plots import curves, image_rows, signed_grid
 from scratchnet.training import batches, evaluate, fit, train_step
 
 cfg = knobs(
     "06_denoising",
-    units=64, noise=0.5, levels="0.3,0.5,0.8,0.9", epochs=15, batch_size=64, learning_rate=0.001,
-    seed=0, datasets={"digits": {"epochs": 60, "learning_rate": 0.003}, "mnist": {}, "fashion": {}},
-    breaks={"noisy_target": "the target gets the noise as well",
+    units=64, noise=0.5, levels="0.3,0.5,0.8,0.9",
+    epochs=15, batch_size=64, learning_rate=0.001, seed=0,
+    datasets={"digits": {"epochs": 60, "learning_rate": 0.003},
+              "mnist": {}, "fashion": {}},
+    breaks={"noisy_target": "the target is noisy as well",
             "same_noise": "the noise is drawn once, not anew in each epoch",
-            "clean_validation": "validation from clean pictures, as if it measured denoising"},
+            "clean_validation": "validation from clean pictures, not from noisy ones"},
     quick={"epochs": 3, "levels": "0.5,0.9"},
 )  # fmt: skip
 
 # %%
 # Data, and the first picture
 # ---------------------------
-# The last sixth of the training pictures, 10,000 of MNIST's 60,000, is held out for validation.
-# Its noise is drawn once for each level, so that all models are asked the same questions.
+# The last sixth of the training pictures, 10,000 of the 60,000 of MNIST, is held out
+# for validation. The noise of the validation pictures is drawn once for each level, so
+# that all models get the same pictures.
 
 
 def noisy(x, sigma, rng):
-    """x + N(0, sigma^2), clipped to what a picture may hold."""
+    """Pictures x + N(0, sigma^2), clipped to the range of a picture."""
     return (x + sigma * rng.normal(like=x)).clip(0, 1)
 
 
@@ -62,36 +66,58 @@ images = load_images(cfg.dataset, size=28)
 cut = len(images.x_train) * 5 // 6
 x = to_device(images.x_train[:cut].reshape(-1, 784))  # (N, 784)
 x_val = to_device(images.x_train[cut:].reshape(-1, 784))
-print(f"train {x.shape}, validation {x_val.shape}, {x.dtype}, {x.min():g} to {x.max():g}")
+print(f"train {x.shape}, validation {x_val.shape}, {x.dtype}, {x.min()} to {x.max()}")
 levels = sorted({0.0, cfg.noise, *map(float, cfg.levels.split(","))})
-asked = {s: noisy(x_val, s, RNG(cfg.seed).fork(k, 0)) for k, s in enumerate(levels)}
-rows = {f"noise {s:g}": asked[s][:10].reshape(-1, 28, 28) for s in levels}
-figure = image_rows(rows, "Ten validation pictures under more and more noise")
-show(cfg, figure, "samples", "ten clean pictures, and the same ones under more and more noise")
+noisy_val = {}
+for k, sigma in enumerate(levels):
+    noisy_val[sigma] = noisy(x_val, sigma, RNG(cfg.seed).fork(k, 0))
+rows = {f"noise {s:g}": x_s[:10].reshape(-1, 28, 28) for s, x_s in noisy_val.items()}
+figure = image_rows(rows, "Ten validation pictures with more and more noise")
+show(cfg, figure, "samples", "ten clean pictures, and the same ones with more noise")
+
+# %%
+# Idea
+# ----
+# An ordinary autoencoder copies what it is given, noise included. A denoising
+# autoencoder has the same layers and a harder task: its input is a picture with random
+# noise, its target is the same picture without the noise. It cannot see which part of a
+# gray pixel is noise. But it can learn what digits look like, and draw the digit that
+# fits the noisy picture best.
+#
+# Noise at one pixel is independent of the noise at the next, while the pixels of a
+# stroke belong together. The mean of many noisy pixels is therefore far more reliable
+# than a single one: with n pixels the noise of the mean is smaller by a factor of
+# sqrt(n). So a useful unit of the encoder adds up many pixels over a large, smooth
+# region, and that can be seen in its weights.
+#
+# The result has to be measured on noisy pictures. That seems obvious, and yet a
+# training program that validates on the clean pictures reports a different number, and
+# nothing warns about it.
 
 # %%
 # The maths
 # ---------
-# The network of lesson 01 with two things changed: what goes in, and the squared error.
+# The network of lesson 01 with two changes: the input is noisy, and the loss is the
+# squared error.
 #
 # .. code-block:: text
 #
-#    symbol   in the code        shape        meaning
-#    x        x[i]               (N, 784)     clean pictures: the target
-#    x~       seen               (N, 784)     what the encoder gets
-#    h        the code           (N, 64)      what it keeps of x~
+#    symbol   variable        shape      meaning
+#    x        x[i]            (N, 784)   clean pictures, the target
+#    x~       seen            (N, 784)   noisy pictures, the input
+#    h        -               (N, 64)    the code of x~
+#    y        -               (N, 784)   the denoised pictures
 #
-#    x~ = min(1, max(0, x + sigma e))         noisy, with a fresh e at every step
-#    h  = max(0, x~ W1 + b1)                  Dense.forward, ReLU.forward
-#    y  = s(h W2 + b2)                        Dense.forward, Sigmoid.forward
-#    L  = mean((y - x)^2)                     MeanSquaredError.forward: x, not x~
+#    x~ = min(1, max(0, x + sigma e))    noisy; a new e in every step
+#    h  = max(0, x~ W1 + b1)             Dense.forward, ReLU.forward
+#    y  = s(h W2 + b2)                   Dense.forward, Sigmoid.forward
+#    L  = mean((y - x)^2)                MeanSquaredError.forward: x, not x~
 #
-#    dy  = 2 (y - x) / (784 N)                MeanSquaredError.backward
-#    da1 = ((dy * y (1 - y)) W2^T) * (h > 0)  Sigmoid, Dense, ReLU.backward: as in lesson 01
-#    dW1 = x~^T da1    db1 = sum_N da1        Dense: W1 learns from what the encoder saw
-#
-# The noise of one pixel cannot be told from ink; a mean of n pixels has only sigma / sqrt(n) of it.
-# So useful units look at large, smooth parts of a picture.
+#    dy  = 2 (y - x) / (784 N)           MeanSquaredError.backward
+#    dh  = (dy * y (1 - y)) W2^T         Sigmoid.backward, Dense.backward
+#    da1 = dh where h > 0, else 0        ReLU.backward
+#    dW1 = x~^T da1                      Dense.backward: its input was x~
+#    db1 = sum of da1 over the batch
 
 # %%
 # Build
@@ -113,143 +139,216 @@ print(model.summary())
 # %%
 # Check before you train
 # ----------------------
-# Gradient right? Untrained no better than a guess (every pixel 0.5)? Twenty pictures by heart? And
-# two answers to beat: one mean picture for all, and one number along a straight line (PCA).
+# Is the gradient right? Does an untrained model score like gray pictures, every pixel
+# 0.5? Can the model memorize twenty pictures? Two errors to compare with later are
+# those of the mean picture for all, and of a PCA with one direction: one number per
+# picture, decoded linearly.
 
-three = images.x_train[:3].reshape(3, 784)
-print(gradcheck(model, noisy(three, cfg.noise, RNG(cfg.seed)), three, loss=loss, samples=30))
-start = float(loss(model(asked[cfg.noise]), x_val))
-guess, average = (float(loss(0 * x_val + answer, x_val)) for answer in (0.5, x.mean(axis=0)))
-heart = fit(model, x[:20], x[:20], loss=loss, optimizer=Adam(0.01), epochs=100, verbose=False)
-pca = PCA(1, svd_solver="covariance_eigh").fit(to_numpy(x))
-line = float(loss(pca.inverse_transform(pca.transform(to_numpy(x_val))), to_numpy(x_val)))
-print(f"untrained {start:.4f} (a guess: {guess:.4f}), twenty by heart {heart['loss'][-1]:.5f}")
+three = x[:3]
+noisy_three = noisy(three, cfg.noise, RNG(cfg.seed))
+print(gradcheck(model, noisy_three, three, loss=loss, samples=30))
+untrained = float(loss(model(noisy_val[cfg.noise]), x_val))
+gray = float(loss(0 * x_val + 0.5, x_val))
+mean_picture = float(loss(0 * x_val + x.mean(axis=0), x_val))  # the same row N times
+few = x[:20]
+result = fit(
+    model, few, few, loss=loss, optimizer=Adam(0.01), epochs=100, verbose=False
+)
+print(f"untrained {untrained:.4f}, gray pictures {gray:.4f}")
+print(f"trained on twenty {result['loss'][-1]:.5f}, mean picture {mean_picture:.4f}")
+
+x_host, val_host = to_numpy(x), to_numpy(x_val)
+pca = PCA(1, svd_solver="covariance_eigh").fit(x_host)
+line = float(loss(pca.inverse_transform(pca.transform(val_host)), val_host))
+
+# %%
+# Break it on purpose
+# -------------------
+# ``--break noisy_target`` makes the target noisy, ``--break same_noise`` draws the
+# noise of the first epoch again in all others, and ``--break clean_validation``
+# validates without noise.
+
+epoch_keys = list(range(cfg.epochs))  # select the random numbers of each epoch
+validation_noise = 1  # times the noise of the training
+
+
+def target_of(clean, seen):
+    return clean
+
+
+if cfg.broken == "same_noise":
+    epoch_keys = [0] * cfg.epochs
+if cfg.broken == "clean_validation":
+    validation_noise = 0
+if cfg.broken == "noisy_target":
+
+    def target_of(clean, seen):
+        return seen
+
 
 # %%
 # Run
 # ---
-# The noise is drawn anew for every batch. With sigma 0 this trains an ordinary autoencoder.
-
-
-def train(units, sigma, seed=cfg.seed):
-    model, optimizer = build(units, seed), Adam(cfg.learning_rate)
-    history = {"training": [], "validation": []}
-    for epoch in range(cfg.epochs):
-        rng, total = RNG(cfg.seed).fork(0 if cfg.broken == "same_noise" else epoch), 0
-        for i in batches(len(x), cfg.batch_size, rng):
-            seen = noisy(x[i], sigma, rng)
-            target = seen if cfg.broken == "noisy_target" else x[i]
-            total = total + train_step(model, loss, optimizer, seen, target)[0] * len(i)
-        history["training"].append(float(total) / len(x))
-        history["validation"].append(error(model, 0 if cfg.broken == "clean_validation" else sigma))
-    print(f"{units} units, noise {sigma:g}:", *(f"{k} {v[-1]:.4f}" for k, v in history.items()))
-    return model, history
+# The noise is drawn anew for every batch. With sigma = 0 the loop trains an ordinary
+# autoencoder. ``train_step`` does forward, loss, backward and the step of the
+# optimizer.
 
 
 def error(model, sigma):
-    return evaluate(model, loss, asked[sigma], x_val)["loss"]
+    """Mean squared error from pictures with noise sigma to the clean ones."""
+    return evaluate(model, loss, noisy_val[sigma], x_val)["loss"]
 
 
-denoiser, history = train(cfg.units, cfg.noise)
+def train(units, sigma, seed=cfg.seed):
+    model = build(units, seed)
+    optimizer = Adam(cfg.learning_rate)
+    history = {"training": [], "validation": []}
+    for key in epoch_keys:
+        rng = RNG(cfg.seed).fork(key)  # for the order of the pictures and the noise
+        total = 0
+        for i in batches(len(x), cfg.batch_size, rng):
+            seen = noisy(x[i], sigma, rng)
+            target = target_of(x[i], seen)
+            value, _, _ = train_step(model, loss, optimizer, seen, target)
+            total += value * len(i)
+        history["training"].append(float(total) / len(x))
+        history["validation"].append(error(model, validation_noise * sigma))
+    numbers = ", ".join(f"{name} {losses[-1]:.4f}" for name, losses in history.items())
+    print(f"{units} units, noise {sigma:g}: {numbers}", flush=True)
+    return model, history
+
+
+denoising, history = train(cfg.units, cfg.noise)
 ordinary, _ = train(cfg.units, 0)
-matched = {0: ordinary, cfg.noise: denoiser}
-matched |= {s: train(cfg.units, s)[0] for s in levels if s not in matched}
+print(f"the ordinary one from noisy pictures: {error(ordinary, cfg.noise):.4f}")
 
-# One unit, from the one draw of ten that fires most, and another, from the very first draw.
+# %%
+# More models to compare with: one for each level of noise, and two with a single unit.
+# A single unit often starts dead, active for no picture; then no gradient reaches W1,
+# only b2 is trained, and the output is the mean picture. So one of the two has the
+# seed, among ten, whose unit is active for most pictures.
+
+matched = {0: ordinary, cfg.noise: denoising}
+for sigma in levels:
+    if sigma not in matched:
+        matched[sigma], _ = train(cfg.units, sigma)
+
 another, _ = train(1, cfg.noise)
-fires = [float((build(1, s).layers[0](asked[cfg.noise]) > 0).mean()) for s in range(10)]
-one_unit, _ = train(1, cfg.noise, fires.index(max(fires)))
+active = []
+for seed in range(10):
+    h = build(1, seed).layers[0](noisy_val[cfg.noise])  # (N, 1)
+    active.append(float((h > 0).mean()))
+one_unit, _ = train(1, cfg.noise, seed=active.index(max(active)))
 
-# Now the question itself: how far is the answer to a NOISY picture from the clean one?
-models = {"ordinary": ordinary, "denoising": denoiser, "one unit": one_unit, "another": another}
+models = {
+    "ordinary": ordinary,
+    "denoising": denoising,
+    "one unit": one_unit,
+    "another": another,
+}
 errors = {name: [error(model, s) for s in levels] for name, model in models.items()}
-errors["trained at each"] = [error(matched[s], s) for s in levels]
-errors["mean picture"] = [average] * len(levels)
-print(table(("MSE", *(f"noise {s:g}" for s in levels)), ([k, *v] for k, v in errors.items())))
+errors["trained at each level"] = [error(matched[s], s) for s in levels]
+errors["mean picture"] = [mean_picture] * len(levels)
+rows = [(name, *numbers) for name, numbers in errors.items()]
+print(table(("MSE", *(f"noise {s:g}" for s in levels)), rows))
 
 # %%
 # Look
 # ----
-# Clipped noise adds gray; a picture without it seems to lack ink. So less noise than in training is
-# no easier, and an error from clean pictures (noise 0) is no denoising error at all.
+# The error of the ordinary autoencoder rises fastest. At noise 0, the clean pictures,
+# it has the smallest error of all: a validation there would choose the wrong model. The
+# denoising autoencoder is best near the level of its training. With less noise it is
+# not much better, because clipped noise also makes white pixels gray, and a clean
+# picture looks too light to it.
 
-title, label = f"From noisy to clean, {cfg.units} units and one", "noise (standard deviation)"
-figure = curves(errors, title, label, "MSE (per pixel)", x=levels)
-show(cfg, figure, "noise", "error against noise: the ordinary autoencoder's rises fastest")
+title = f"From noisy to clean, {cfg.units} units and one unit"
+label = "noise (standard deviation)"
+figure = curves(errors, title, label, "mean squared error", x=levels)
+show(cfg, figure, "noise", "error by noise: the ordinary one rises fastest")
 
-low, high, last = asked[cfg.noise][:10], asked[levels[-1]][:10], levels[-1]
-rows = {"clean": x_val[:10], f"noise {cfg.noise:g}": low, "ordinary": ordinary(low),
-        "denoised": denoiser(low), "one unit": one_unit(low), f"noise {last:g}": high,
-        f"trained at {last:g}": matched[last](high)}  # fmt: skip
+low, high = noisy_val[cfg.noise][:10], noisy_val[levels[-1]][:10]
+rows = {
+    "clean": x_val[:10],
+    f"noise {cfg.noise:g}": low,
+    "ordinary": ordinary(low),
+    "denoising": denoising(low),
+    "one unit": one_unit(low),
+    f"noise {levels[-1]:g}": high,
+    f"trained at {levels[-1]:g}": matched[levels[-1]](high),
+}
 rows = {name: row.reshape(-1, 28, 28) for name, row in rows.items()}
-figure = image_rows(rows, "Ten pictures the models have never seen")
+figure = image_rows(rows, "Ten pictures that were not used in training")
 show(cfg, figure, "denoised", "noisy pictures and what each model makes of them")
 
 # %%
-# Why is the answer of one unit nearly a constant? All it can paint lies on one curve in the space
-# of pictures; digits do not: even the best straight line leaves most of their spread. And while it
-# fires on no picture, no gradient reaches W1 (ReLU): only b2 learns, and the answer is a constant.
+# Why is the output of the single unit nearly the same for all pictures? The outputs
+# depend on one number, so all of them lie on one curve in the space of pictures. Digits
+# do not lie near a curve: even the best straight line, the PCA above, leaves most of
+# their variance.
+#
+# Last the filters. In noise two neighbouring weights differ as much as any two weights;
+# in a large shape they are nearly equal. The roughness is the mean squared difference
+# of neighbours, divided by its value for noise: 1 for noise, 0 for a constant.
 
-h = to_numpy(one_unit.layers[0](asked[cfg.noise]))  # (N, 1)
-h = np.quantile(h, [0.01, 0.25, 0.5, 0.75, 0.99]).reshape(5, 1).astype(h.dtype)
-drawn = [*to_numpy(one_unit.layers[1](to_device(h))), to_numpy(x.mean(axis=0))]
-captions = [*(f"h = {value:.1f}" for value in h[:, 0]), "mean picture"]
-figure = captioned(np.reshape(drawn, (6, 28, 28)), captions, "All that one unit can paint")
-show(cfg, figure, "one_unit", "what one unit paints from its lowest to its highest activation")
-
-# %%
-# How holistic is what a unit looks for? In noise, neighbouring weights differ as much as any two;
-# in a large shape they are alike. Roughness: their squared difference over that of noise.
-
-rough, halves = {}, []
-for name, model in (("ordinary", ordinary), ("denoising", denoiser)):
-    w = to_numpy(model.layers[0].layers[0].W.T).reshape(-1, 28, 28)  # (784, 64) -> one a unit
-    rough[f"roughness, {name}"] = float((np.diff(w) ** 2).mean() / (2 * (w * w).mean()))
-    strong = (w * w).sum(axis=(1, 2)).argsort()[::-1][:30]  # a dead unit keeps its faint start
-    halves += [w[strong] / abs(w).max(), np.zeros_like(w[:10])]
-title = "What a unit looks for: ordinary above, denoising below"
-figure = signed_grid(np.concatenate(halves[:3]), 10, title)
-show(cfg, figure, "filters", "encoder filters: specks if ordinary, smooth strokes if denoising")
+rough, tiles = {}, []
+for name in ("ordinary", "denoising"):
+    W1 = to_numpy(models[name].layers[0].layers[0].W)  # (784, 64)
+    filters = W1.T.reshape(-1, 28, 28)
+    differences = np.diff(filters)  # between horizontal neighbours
+    roughness = (differences**2).mean() / (2 * (filters * filters).mean())
+    rough[f"roughness, {name}"] = float(roughness)
+    strength = (filters * filters).sum(axis=(1, 2))
+    strongest = strength.argsort()[::-1][:30]  # a dead unit has its weak first weights
+    tiles.append(filters[strongest] / abs(filters).max())
+blank = np.zeros((10, 28, 28))
+title = "Filters: ordinary above, denoising below"
+figure = signed_grid(np.concatenate([tiles[0], blank, tiles[1]]), 10, title)
+show(cfg, figure, "filters", "encoder filters: dots if ordinary, smooth if denoising")
 
 # %%
 # Expected against reference
 # --------------------------
-# The same in PyTorch, from Glorot weights. The tolerance is what other seeds do there.
+# The reference values come from the same model and settings in PyTorch, from Glorot
+# weights. The tolerance covers the runs with other seeds there.
 
 metrics = {f"{name} MSE": error(model, cfg.noise) for name, model in models.items()}
 metrics["ordinary / denoising"] = metrics["ordinary MSE"] / metrics["denoising MSE"]
-metrics |= {"mean picture MSE": average, "straight line MSE": line, **rough}
+metrics |= {"mean picture MSE": mean_picture, "straight line MSE": line, **rough}
 print(table(("metric", "value"), metrics.items()))
 report(cfg, metrics)
-
-# %%
-# What to try
-# -----------
-# .. code-block:: text
-#
-#    --noise 0.9                          guesses smoother digits; worse on little noise
-#    --units 256                          the ordinary one copies noise better: worse from noise
-#    --units 8                            too few to copy noise, or digits: a smaller gap
 
 # %%
 # Pitfalls
 # --------
 # .. code-block:: text
 #
-#    symptom                              cause                           look at
-#    gray paper                           the target is noisy too         --break noisy_target
-#    training far below validation        noise is learned by heart       --break same_noise
-#    validation not as in the table       it is fed clean pictures        --break clean_validation
+#    symptom                         cause                     look at
+#    gray and blurred outputs        the target is noisy too   --break noisy_target
+#    training far below validation   the same noise in each    --break same_noise
+#                                    epoch is memorized
+#    the printed validation differs  the validation input is   --break clean_validation
+#    from the number in the table    clean
+
+# %%
+# What to try
+# -----------
+# .. code-block:: text
+#
+#    --noise 0.9    smoother digits from much noise, larger errors from little noise
+#    --units 256    the ordinary autoencoder copies more of the noise: a larger error
+#    --units 8      too few units to copy noise, or digits: a smaller difference
 
 # %%
 # Exercise
 # --------
-# Noise that hides: let ``noisy`` return ``x * (rng.uniform(like=x) >= sigma)``, most pixels erased.
-# Which sigma makes the task as hard as Gaussian noise of 0.5?
+# Another kind of noise: erase pixels. Let ``noisy`` return
+# ``x * (rng.uniform(like=x) >= sigma)``, which sets the share sigma of the pixels to 0.
+# For which sigma is the error of the denoising model as large as with Gaussian noise of
+# 0.5?
 
 # %%
 # The layers used
 # ---------------
-# Where each part is defined, and the check that proves it.
+# Where each part is defined, and the command for a terminal that checks its gradient.
 
-print(layer_table(Dense, ReLU, Sigmoid, MeanSquaredError))
+print(layer_table(denoising, loss))

@@ -72,7 +72,7 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # ReLU is the usual activation, but its output is never negative. tanh has outputs
 # between -1 and 1. Codes around zero are useful: they can be compared, averaged and
 # drawn on a plane with an origin, and the layer after the code learns faster from
-# inputs of both signs. The price is at the ends of the curve. Where tanh is nearly -1
+# inputs of both signs. The drawback is at the ends of the curve. Where tanh is nearly -1
 # or 1, its derivative is nearly 0, and the unit passes hardly any gradient; it is
 # called saturated.
 #

@@ -160,7 +160,7 @@ print(lstm.summary())
 
 
 def through_time(layer, x, dh):
-    """h after the last step, and dW, from T times ``lstm_step`` and back again."""
+    """Last h, and dW, from T calls of ``lstm_step`` and of its backward function."""
     W, U, b = layer.W, layer.U, layer.b
     h = c = 0 * dh
     before = []  # the states before each step

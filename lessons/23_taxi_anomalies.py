@@ -230,7 +230,7 @@ labelled = np.flatnonzero(days.is_odd)
 
 
 def places(score):
-    """{index of a day after training: its place, 1 for the highest score}."""
+    """Place of each day after training, {index: place}, 1 for the highest score."""
     order = n + np.argsort(-score[n:], kind="stable")
     return {int(day): place for place, day in enumerate(order, 1)}
 

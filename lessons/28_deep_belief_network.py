@@ -2,44 +2,46 @@ r"""
 28 - Deep belief network
 ========================
 
-Pretrain a network layer by layer without labels, and measure what this is worth.
+Train hidden layers one after the other without labels, and use few labels afterwards.
 
 **You will see**
 
-- a published recipe, two RBMs and a logistic regression, and what limits its accuracy;
-- the test error with all labels, with 300 and with 100, with and without pretraining;
-- how much of the advantage is left when random weights are trained for much longer.
+- the accuracy of two RBMs and a logistic regression in one Pipeline, as in a course;
+- the test error with all labels, with 300 and with 100, pretrained and not;
+- how much of the advantage is left after a longer training from random weights.
 
 **Facts**: 60 s on a laptop with the default data, scikit-learn's digits, 8x8, bundled;
 4 minutes with ``--dataset mnist``. Before this: 27, recommender. Next: 29, deep
 Boltzmann machine by hand. Paper: Hinton, Osindero and Teh (2006), A fast learning
 algorithm for deep belief nets.
 
-.. math:: p(v, h_1, h_2) = p(v | h_1) p(h_1, h_2), \; p(v_i = 1 | h_1) = s(h_1 G + g)_i
+.. math:: p(v, h_1, h_2) = p(v | h_1) \, p(h_1, h_2), \quad
+   p(v_i = 1 | h_1) = s(h_1 G + g)_i
 """
 
 # %%
 # Knobs
 # -----
-# The settings of this lesson. Each is also a flag of the command line: ``--splits 2``.
+# The settings of this lesson. Each is also a flag of the command line: ``--splits 2``
+# (at most 5).
 
 import numpy as np
 import sklearn.neural_network
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import classification_report, confusion_matrix
+from sklearn.metrics import classification_report
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 
-from scratchnet.backend import RNG
+from scratchnet.backend import RNG, to_device, to_numpy
 from scratchnet.boltzmann import DBN, BernoulliRBM, DBNClassifier, check_gradient
-from scratchnet.boltzmann.deep.belief_network import BeliefNetwork
 from scratchnet.data import load_images
 from scratchnet.gradcheck import gradcheck
 from scratchnet.lesson import knobs, layer_table, report, show, table
 from scratchnet.losses import SoftmaxCrossEntropy
-from scratchnet.plots import confusion, curves, image_grid, run_means
+from scratchnet.numerics import sigmoid
+from scratchnet.plots import curves, image_grid, run_means, signed_grid
 
 cfg = knobs(
     "28_deep_belief_network",
@@ -70,7 +72,7 @@ cfg = knobs(
         },
     },
     breaks={
-        "random_machine": "RBMs that were never trained, so their features are random",
+        "random_machine": "no pretraining: the perceptron starts from tiny weights",
         "gray": "pixels from 0 to 16 instead of 0 to 1",
     },
     quick={
@@ -90,15 +92,18 @@ cfg = knobs(
 # %%
 # Data, and the first picture
 # ---------------------------
-# A gray value from 0 to 1 is used as the probability that the pixel is black: the
-# visible units are binary.
+# A gray value from 0 to 1 is taken as the probability of a 1: this is what units that
+# are 0 or 1 accept. The digits are divided into five parts, and each part is the test
+# set once. The training pictures are in random order, and the first ones have labels.
+
+largest = 16  # gray values are from 0 to 16
 
 
-def load(split, scale=1 / 16):
-    """Training and test pictures as rows, and their classes, for one of five splits."""
+def load(split):
+    """Training and test pictures (N, D) and their classes, for one of five splits."""
     if cfg.dataset == "digits":
         x, t = load_digits(return_X_y=True)
-        x = (x * scale).astype("float32")
+        x = (x / largest).astype("float32")
         folds = StratifiedKFold(5, shuffle=True, random_state=cfg.seed).split(x, t)
         train, test = list(folds)[split]
         train = RNG(cfg.seed).fork(split).host.permutation(train)
@@ -108,7 +113,7 @@ def load(split, scale=1 / 16):
     return x, x_test, images.y_train, images.y_test
 
 
-x, x_test, t, t_test = load(0)
+x, x_test, t, t_test = load(split=0)
 side = round(x.shape[1] ** 0.5)
 print(f"train {x.shape}, test {x_test.shape}, {x.dtype}, {x.min():g} to {x.max():g}")
 figure = image_grid(x[:32].reshape(-1, side, side), 16, "Training digits")
@@ -117,69 +122,69 @@ show(cfg, figure, "samples", "thirty-two gray digits of few pixels")
 # %%
 # Idea
 # ----
-# Labels are expensive, pictures are not. A deep belief network learns from pictures
-# alone, one layer at a time. The first RBM learns the pixels. Its hidden units describe
-# each picture, and these descriptions are the training data of a second RBM, and so on.
-# Each layer describes what the layer below has found. No gradient passes through
-# several layers, so nothing can vanish on the way.
+# Labels are expensive, pictures are not. Can a network learn something useful from
+# pictures without labels? A deep belief network (DBN) is trained layer by layer. The
+# first RBM learns the distribution of the pictures. Its hidden units, computed from the
+# pictures, are the training data of a second RBM, and so on. Each layer is trained for
+# itself, by contrastive divergence; no gradient passes from one layer to another.
 #
-# The weights can then be used in a second way. Put a softmax layer on top and train the
-# whole stack with labels, by back-propagation. This is an ordinary multilayer
-# perceptron, but it does not start from random weights: its hidden layers describe
-# pictures already. With few labels this start should be worth most. This lesson
-# measures how much, and how much of it a longer training from random weights can make
-# up for.
+# Why should a second layer help? The first RBM contains two distributions: that of the
+# pixels given the hidden units, and that of the hidden units themselves. The second RBM
+# replaces the second one. It can start as the same distribution, and every improvement
+# of it improves a lower bound on the log-likelihood of the pictures.
+#
+# What is gained for classification is another question. A network that models pictures
+# represents everything that varies in them, the thickness and slant of the strokes as
+# well as the digit. So the weights are used as the initial weights of a perceptron,
+# which is then trained with labels as usual. With few labels this should help, because
+# the perceptron need not learn from the labels what strokes look like.
 
 # %%
 # The maths
 # ---------
 # .. code-block:: text
 #
-#    symbol   in the code                    shape     meaning
-#    v        x                              (N, D)    pixels
-#    h1, h2   dbn.transform gives h2         (N, H)    hidden units
-#    R, r     belief_network_.recognition    (D, H)    up: q(h1=1 | v) = s(v R + r)
-#    G, g     belief_network_.generative     (H, D)    down: p(v=1 | h1) = s(h1 G + g)
-#             belief_network_.top                      the RBM of h1, h2
+#    symbol   in the code                  shape    meaning
+#    v        x                            (N, D)   pixels
+#    h1, h2   dbn.transform gives h2       (N, H)   hidden units of the two layers
+#    R, r     belief_network_.recognition  (D, H)   upward: q(h1=1|v) = s(v R + r)
+#    G, g     belief_network_.generative   (H, D)   downward: p(v=1|h1) = s(h1 G + g)
+#    W, b     belief_network_.top          (H, H)   the RBM of h1 and h2
 #
-#    greedy   RBM 1 learns v; then RBM 2 learns the means of h1, s(v R + r)
-#    why      log p(v) >= E_q[log p(v | h1) + log p(h1)] + H(q)
-#    after    h1 = s(v R + r)    h2 = s(h1 W + b)    p(class | v) = softmax(h2 U + u)
+#    greedy training
+#       RBM 1 is trained on v. Its weights W1 become R = W1 and G = W1^T.
+#       RBM 2, the top, is trained on s(v R + r).
 #
-# The second line is a lower bound. Its term p(h1) is at first the distribution of h1 in
-# RBM 1. If RBM 2 starts as the transpose of RBM 1, the model is the same and the bound
-# is tight. When RBM 2 then learns a better p(h1), the bound rises.
+#    lower bound on the log-likelihood
+#       log p(v) >= E_q[log p(v|h1) + log p(h1)] + H(q)        q = q(h1|v), H: entropy
+#       G and q belong to RBM 1, and only log p(h1) changes with RBM 2. If RBM 2 starts
+#       with the weights W1^T, log p(h1) is that of RBM 1 and the bound is exact.
 #
-# The last line is the multilayer perceptron. Many programs call it a DBN, but it has no
-# p(v) and cannot generate pictures; here its class is ``DBNClassifier``. Lesson 31
-# generates digits with the deep belief network itself.
+#    perceptron
+#       h1 = s(v R + r)      h2 = s(h1 W + b)      p(class|v) = softmax(h2 U + u)
+#
+# The last line, trained by back-propagation, is what most programs call a DBN. It is a
+# multilayer perceptron with particular initial weights. It has no p(v), and one cannot
+# sample from it. Lesson 31 samples from the DBN itself.
 
 # %%
 # Build
 # -----
-# scikit-learn's tools clone and fit the estimators they are given. FrozenEstimator
-# keeps a fitted estimator as it is, so that one pretraining on all pictures serves
-# perceptrons with many labels and with few.
+# scikit-learn clones an estimator before it is fitted. ``FrozenEstimator`` keeps the
+# fitted DBN, so that one pretraining on all pictures can be used with many labels and
+# with few.
 
 
-def deep_network(seed, pretrain):
-    return DBN(
-        (cfg.width, cfg.width),
-        learning_rate=cfg.rate,
-        n_iter=pretrain,
-        batch_size=cfg.batch_size,
-        random_state=seed,
-    )
+def build_dbn(pretrain_epochs, seed):
+    options = dict(batch_size=cfg.batch_size, random_state=seed)
+    layers = (cfg.width, cfg.width)
+    return DBN(layers, learning_rate=cfg.rate, n_iter=pretrain_epochs, **options)
 
 
-def perceptron(dbn, pretrained, epochs, seed):
-    return DBNClassifier(
-        FrozenEstimator(dbn),
-        pretrain=pretrained,
-        n_iter=epochs,
-        batch_size=cfg.batch_size,
-        random_state=seed,
-    )
+def perceptron(dbn, pretrain, epochs, seed):
+    options = dict(batch_size=cfg.batch_size, random_state=seed)
+    dbn = FrozenEstimator(dbn)
+    return DBNClassifier(dbn, pretrain=pretrain, n_iter=epochs, **options)
 
 
 def test_error(net):
@@ -189,24 +194,33 @@ def test_error(net):
 # %%
 # Check before you train
 # ----------------------
-# Two kinds of learning, two checks: the gradient of the exact likelihood of the top
-# RBM, and back-propagation through the perceptron.
+# Two kinds of learning, two gradient checks: the exact likelihood of the top RBM, and
+# back-propagation through the perceptron. And do the formulas for h1 and h2 give the
+# output of ``transform``?
 
-tiny = DBN((6, 4), n_iter=2, random_state=0).fit(x[:100])
-means = tiny.rbms_[0].transform(x[:3])
-print(check_gradient(tiny.belief_network_.top, means, samples=12))
+tiny = DBN((6, 4), learning_rate=0.5, n_iter=20, random_state=0).fit(x[:100])
+network = tiny.belief_network_
+print(check_gradient(network.top, tiny.rbms_[0].transform(x[:3]), samples=12))
 small = perceptron(tiny, True, 1, 0).fit(x[:100], t[:100])
 print(gradcheck(small.network_, x[:3], t[:3], loss=SoftmaxCrossEntropy(), samples=20))
+
+R, r = network.recognition[0]
+W, b = network.top.weights[0], network.top.biases[1]
+h1 = sigmoid(to_device(x[:100]) @ R + r)
+h2 = sigmoid(h1 @ W + b)
+difference = abs(to_numpy(h2) - tiny.transform(x[:100])).max()
+print(f"h2, formula and transform: they differ by at most {difference:.1e}")
 
 # %%
 # Break it on purpose
 # -------------------
+# ``--break NAME`` changes one of these settings before training.
 
-pretrain, scale = cfg.pretrain, 1 / 16
+pretrain_epochs = cfg.pretrain
 if cfg.broken == "random_machine":
-    pretrain = 0
+    pretrain_epochs = 0
 elif cfg.broken == "gray":
-    scale = 1
+    largest = 1
 
 # %%
 # Run
@@ -215,86 +229,100 @@ elif cfg.broken == "gray":
 # regression, in a Pipeline.
 
 
-def pipeline(kind, epochs, C=1.0, **settings):
-    steps = []
-    for n in (64, 32):
-        rbm = kind(n, n_iter=epochs, random_state=cfg.seed, **settings)
-        steps.append((f"rbm {n}", rbm))
-    return Pipeline([*steps, ("logistic", LogisticRegression(C=C, max_iter=1500))])
+def pipeline(rbm, epochs, C=1.0, **options):
+    options |= dict(n_iter=epochs, random_state=cfg.seed)
+    rbms = [(f"rbm {n}", rbm(n, **options)) for n in (64, 32)]
+    return Pipeline([*rbms, ("logistic", LogisticRegression(C=C, max_iter=1500))])
 
 
-pixels, classes = load_digits(return_X_y=True)
-v, v_test, c, c_test = train_test_split(
-    pixels / 16, classes, test_size=0.2, random_state=42
-)
-course = {"learning_rate": 0.06, "epochs": cfg.course_epochs}
-better = {"learning_rate": 0.3, "epochs": cfg.better_epochs, "batch_size": 20}
+sklearn_rbm = sklearn.neural_network.BernoulliRBM
+course = dict(learning_rate=0.06, epochs=cfg.course_epochs)
+better = dict(learning_rate=0.3, epochs=cfg.better_epochs, batch_size=20, C=100)
 recipes = {
-    "scikit-learn's RBM": pipeline(sklearn.neural_network.BernoulliRBM, **course),
+    "scikit-learn's RBM": pipeline(sklearn_rbm, **course),
     "course recipe": pipeline(BernoulliRBM, schedule="constant", n_chains=10, **course),
-    "better recipe": pipeline(BernoulliRBM, C=100, trainer="cd", **better),
+    "better recipe": pipeline(BernoulliRBM, trainer="cd", **better),
     "pixels alone": LogisticRegression(max_iter=1500),
 }
+pixels, classes = load_digits(return_X_y=True)
+course_data = train_test_split(pixels / 16, classes, test_size=0.2, random_state=42)
+v, v_test, c, c_test = course_data
 metrics = {}
 for name, recipe in recipes.items():
     metrics[f"accuracy, {name}"] = recipe.fit(v, c).score(v_test, c_test)
-answer = recipes["course recipe"].predict(v_test)
-print(classification_report(c_test, answer, zero_division=0))
+answers = recipes["course recipe"].predict(v_test)
+print(classification_report(c_test, answers, zero_division=0))
 
 # %%
-# What limits the recipe: the learning rate is too small, there are too few epochs, and
-# the regression is regularized too strongly (C = 1 penalizes the large weights that 32
-# weakly varying features need). Even the better recipe is less accurate than the pixels
-# alone, because the RBMs have learned without knowing the classes. So the perceptron
-# lets the labels change the weights. All pictures are used for pretraining; only the
-# first n have labels.
+# The course recipe has two faults: too few and too small steps, and a logistic
+# regression whose penalty (C = 1) keeps the weights of 32 weak features small. The
+# better recipe repairs both, and is still worse than the pixels: the RBMs were trained
+# without the classes. So the labels have to reach the weights, in a perceptron that
+# starts from them. All pictures are used for pretraining, the first ones have labels.
 
 counts = {"all": cfg.labels, "some": cfg.some_labels, "few": cfg.few_labels}
 starts = {"pretrained": True, "random weights": False}
-errors = {name: np.zeros((3, cfg.splits)) for name in starts}  # %, (label count, split)
+errors = {name: np.zeros((3, cfg.splits)) for name in starts}  # %
 history = {}
 for split in range(cfg.splits):
-    x, x_test, t, t_test = load(split, scale)
-    dbn = deep_network(cfg.seed + split, pretrain).fit(x)
+    x, x_test, t, t_test = load(split)
+    dbn = build_dbn(pretrain_epochs, cfg.seed + split).fit(x)
     for k, n in enumerate(counts.values()):
-        for name, pretrained in starts.items():
-            net = perceptron(dbn, pretrained, cfg.epochs, split).fit(x[:n], t[:n])
+        for name, pretrain in starts.items():
+            net = perceptron(dbn, pretrain, cfg.epochs, split).fit(x[:n], t[:n])
             errors[name][k, split] = test_error(net)
             history.setdefault(f"{name}, {n} labels", net.history_["loss"])
-    rounded = [f"{name} {np.round(e[:, split], 1)}" for name, e in errors.items()]
-    print(f"split {split + 1}, test error in %: {'  '.join(rounded)}", flush=True)
-for name, found in errors.items():
-    for which, e in zip(counts, found, strict=True):
-        metrics[f"error, {which} labels, {name}"] = e.mean()
+    rows = [(name, *e[:, split]) for name, e in errors.items()]
+    print(table((f"split {split + 1}: test error in %", *counts), rows), flush=True)
+for name, e in errors.items():
+    for which, mean in zip(counts, e.mean(axis=1), strict=True):
+        metrics[f"error, {which} labels, {name}"] = mean
 
 # %%
-# Is pretraining a better start, or only a faster one? With the fewest labels both
-# starts are trained for much longer.
+# Is this a better result, or the same result earlier? With the fewest labels, both
+# perceptrons are trained for many more epochs.
 
-during = {name: [] for name in starts}
-for name, column in during.items():
-    net = perceptron(dbn, starts[name], cfg.long_epochs, cfg.seed)
-    net.on_epoch = lambda net, epoch, column=column: column.append(test_error(net))
-    net.fit(x[: cfg.few_labels], t[: cfg.few_labels])
-    metrics[f"error, few labels, {name}, long"] = column[-1]
+
+def train_longer(pretrain):
+    """Test error in % after each epoch."""
+    curve, n = [], cfg.few_labels
+    net = perceptron(dbn, pretrain, cfg.long_epochs, cfg.seed)
+    net.on_epoch = lambda net, epoch: curve.append(test_error(net))
+    net.fit(x[:n], t[:n])
+    return curve
+
+
+longer = {name: train_longer(pretrain) for name, pretrain in starts.items()}
+for name, curve in longer.items():
+    metrics[f"error, few labels, {name}, long"] = curve[-1]
 
 # %%
 # Look
 # ----
+# The test error by the number of labels. Each dot is one of the splits.
 
-matrix = confusion_matrix(c_test, answer)
-figure = confusion(matrix, "0123456789", "The answers of the course recipe")
-show(cfg, figure, "confusion", "confusion matrix with many errors, mostly of 8 and 9")
+title = f"Pretrained on all pictures, then {cfg.epochs} epochs with labels"
+xlabel, ylabel = "pictures that have a label", "test error (%)"
+figure = run_means(errors, counts.values(), title, xlabel, ylabel)
+show(cfg, figure, "labels", "test errors, lower with pretrained than random weights")
 
-title = f"Pretrained on all pictures, {cfg.epochs} epochs on the labelled ones"
-figure = run_means(
-    errors, counts.values(), title, "labelled pictures", "test error (%)"
-)
-show(cfg, figure, "labels", "mean test errors, pretrained below random weights")
+# %%
+# The same two initial weights, trained for longer with the fewest labels.
 
-title = f"{cfg.few_labels} labels: {cfg.long_epochs} epochs from two starts"
-figure = curves(during, title, "epoch of back-propagation", "test error (%)")
+title = f"A longer training with {cfg.few_labels} labels"
+figure = curves(longer, title, "epoch of back-propagation", "test error (%)")
 show(cfg, figure, "longer", "test error over the epochs: pretrained falls much earlier")
+
+# %%
+# The weights of the 64 hidden units with the largest weights, before any label was
+# used.
+
+W = dbn.rbms_[0].components_  # (H, D)
+largest_64 = W[abs(W).sum(axis=1).argsort()[::-1][:64]].reshape(-1, side, side)
+figure = signed_grid(largest_64, 16, "Weights of 64 units of the first layer")
+show(
+    cfg, figure, "filters", "weights of 64 hidden units as small red and blue pictures"
+)
 
 # %%
 # Expected against reference
@@ -308,31 +336,35 @@ report(cfg, metrics)
 # --------
 # .. code-block:: text
 #
-#    symptom                           cause                       look at
-#    pretrained is worse than random   the RBMs are not trained    --break random_machine
-#    a warning about values            a binary unit cannot be 16  --break gray
-#    pretraining wins by far           random weights had too      04_longer.png
-#                                      little training
+#    symptom                              cause                       look at
+#    pretrained is worse than random      the weights of an RBM       --break
+#    weights                              start so small that the     random_machine
+#                                         layers pass on nothing
+#    a warning about values               a unit that is 0 or 1 has   --break gray
+#                                         no probability of 16
+#    pretraining seems to gain very much  random weights were not     figure "longer"
+#                                         trained long enough
 
 # %%
 # What to try
 # -----------
 # .. code-block:: text
 #
-#    --rate 0.05 --pretrain 10     RBMs that learned little: pretraining is worth little
-#    --few-labels 30               about three labels of each digit
-#    --dataset mnist               784-500-500-10: 1.51 %, from random weights 1.96 %
+#    --rate 0.05 --pretrain 10    RBMs that have hardly learned: little is gained
+#    --few-labels 30              about three labels for each digit
+#    --dataset mnist              784-500-500-10: 1.51 %, from random weights 1.96 %
 
 # %%
 # Exercise
 # --------
 # Give ``DBN`` the argument ``labels=True`` and fit it with classes. Its method
-# ``label_probabilities`` then classifies digits without a perceptron. How much does
-# ``fine_tune="up-down"`` improve its accuracy?
+# ``label_probabilities`` then classifies digits without a perceptron. What is its test
+# error, without and with ``fine_tune="up-down"``?
 
 # %%
 # The layers used
 # ---------------
 # Where each part is defined, and the check that proves it.
 
-print(layer_table(DBN, BeliefNetwork, DBNClassifier, BernoulliRBM, small.network_))
+loss = SoftmaxCrossEntropy()
+print(layer_table(DBN, network, BernoulliRBM, DBNClassifier, small.network_, loss))

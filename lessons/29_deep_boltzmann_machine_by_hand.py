@@ -121,7 +121,7 @@ def build(scale=cfg.scale):
 
 
 def draw(p, rng):
-    """(uniform numbers u, samples): a sample is 1 where u < p, else 0."""
+    """Uniform numbers u, and samples: 1 where u < p, else 0."""
     u = rng.uniform(p)
     return u, (u < p).astype(p.dtype)
 

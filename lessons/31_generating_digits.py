@@ -83,7 +83,7 @@ print(f"train {x.shape}, test {x_test.shape}, {x.dtype}, values {np.unique(x)}")
 
 
 def by_class(pictures, labels, n=10):
-    """{digit: its first n pictures}, one row for each digit."""
+    """First n pictures of each digit, {digit: pictures}."""
     return {str(k): pictures[labels == k][:n].reshape(-1, 8, 8) for k in range(10)}
 
 
@@ -300,7 +300,7 @@ report(cfg, metrics)
 #    --burn-in 10                  too few sweeps: fewer samples are read as meant
 #    --pretrain 5 --fine-tune 5    a network that has learned little draws blots
 #    --joint 5                     hardly any joint training of the Boltzmann machine
-#    --width 16 --top 10           room for common strokes only
+#    --width 16 --top 10           units for common strokes only
 
 # %%
 # Exercise
