@@ -225,8 +225,9 @@ print(f"the ordinary one from noisy pictures: {error(ordinary, cfg.noise):.4f}")
 # %%
 # More models to compare with: one for each level of noise, and two with a single unit.
 # A single unit often starts dead, active for no picture; then no gradient reaches W1,
-# only b2 is trained, and the output is the mean picture. So one of the two has the
-# seed, among ten, whose unit is active for most pictures.
+# only b2 is trained, and the output is the mean picture. So "one unit" has the seed,
+# among ten, whose unit is active for most pictures, and "another" has the seed of the
+# other models.
 
 matched = {0: ordinary, cfg.noise: denoising}
 for sigma in levels:
@@ -256,10 +257,10 @@ print(table(("MSE", *(f"noise {s:g}" for s in levels)), rows))
 # Look
 # ----
 # The error of the ordinary autoencoder rises fastest. At noise 0, the clean pictures,
-# it has the smallest error of all: a validation there would choose the wrong model. The
-# denoising autoencoder is best near the level of its training. With less noise it is
-# not much better, because clipped noise also makes white pixels gray, and a clean
-# picture looks too light to it.
+# it has the smallest error of all, so a validation there would choose the wrong model.
+# The denoising autoencoder is best near the noise level of its training. From clean
+# pictures its error is larger, not smaller: clipped noise makes white pixels gray, and
+# a picture without any gray looks too light to it.
 
 title = f"From noisy to clean, {cfg.units} units and one unit"
 label = "noise (standard deviation)"

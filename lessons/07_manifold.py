@@ -101,12 +101,12 @@ show(cfg, figure, "samples", "eight training pictures above eight pictures of no
 #    L = mean((y - x)^2)                      dy = 2 (y - x) / (784 N)
 #
 # All pictures that D can produce form a surface with 8 dimensions in a space of 784. It
-# passes near the digits, because training has put it there. Near y its directions
-# are the rows of J = dD/dh, (8, 784). A random step of length r has on average only
-# 8/784 of its square along these directions; 99 % of it is perpendicular to the
-# surface. So, by Pythagoras, a picture at a distance d from the nearest known digit
-# ends at the distance sqrt(d^2 + r^2). Noise in the code passes through D, so the
-# result stays on the surface.
+# passes near the digits, because training has put it there. Near y its directions are
+# the rows of J = dD/dh, (8, 784). A random step of length r has on average only 8/784
+# of its square along these directions; 99 % of it is perpendicular to the surface. So,
+# by Pythagoras, a picture at a distance d from the nearest known digit ends at the
+# distance sqrt(d^2 + r^2). Noise in the code passes through D, so the result stays on
+# the surface.
 
 # %%
 # Build

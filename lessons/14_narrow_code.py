@@ -209,7 +209,17 @@ print(table(("model", *columns), rows))
 # %%
 # Look
 # ----
-# TODO
+# On faces, the copies through 64 numbers are worse: their error on unseen faces is 2.5
+# times that of the wide code. The judgement is better, an AUC of 0.98 in place of 0.94.
+# The difference is largest for the faces upside down. The wide code copies them as well
+# as any face, an AUC of 0.56, close to chance level. The narrow code draws a face the
+# right way up, an AUC of 0.97. PCA with 32 numbers does as well as the network: its
+# code is narrow, too, and each of its numbers depends on the whole picture.
+#
+# In the two photographs of the default data nothing has its place. There no model
+# distinguishes the pictures upside down, and the wide, local code judges the anomalies
+# best. A narrow code is a good judge where the arrangement matters.
+
 
 tests = ("unseen", "anomalies", "upside down")
 groups = {k: errors[narrow][k] for k in tests}

@@ -10,7 +10,7 @@ Give the code more numbers than the digits need, and see how many of them are us
 - which of the twenty numbers carry information, measured in nats, and their effect;
 - a bound that comes closer to -log p(x) with more codes for each picture.
 
-**Facts**: 25 s on a laptop with the default data, scikit-learn's digits, which are
+**Facts**: 20 s on a laptop with the default data, scikit-learn's digits, which are
 bundled and enlarged to 28x28; a minute with ``--dataset mnist``. Before this: 16, a
 loss that is no bound. Next: 18, autoencoder against VAE. Paper: Burda, Grosse and
 Salakhutdinov (2016), Importance weighted autoencoders.
@@ -63,7 +63,7 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # its slant, its width, the thickness of its strokes, the form of each loop. So this
 # lesson gives the code of the VAE twenty numbers. How many should it have? For an
 # autoencoder more is always better, as far as copies are concerned. For a VAE the
-# question answers itself, because every number of the code has a cost.
+# training answers the question, because every number of the code has a cost.
 #
 # The cost is the KL. It is zero for a number whose distribution is N(0, 1) for every
 # picture, and such a number tells the decoder nothing about the picture. To carry
@@ -85,7 +85,7 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 #    symbol   in the code        shape        meaning
 #    mu       vae.encode(x)[0]   (N, 20)      mean of the code
 #    log_var  vae.encode(x)[1]   (N, 20)      log sigma^2, sigma^2 its variance
-#    z        vae.sample         (N, 20)      a code
+#    z        RNG.normal         (N, 20)      a code from the prior
 #    K_j      K[j]               (20,)        KL of the number j of the code
 #
 #    L   = R + K                              the loss, -ELBO
@@ -107,18 +107,12 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # %%
 # Build
 # -----
+# The deeper network of lesson 15, from Glorot weights, with a wider code.
 
-
-def build():
-    """The deeper network of lesson 15, from Glorot weights, with a wider code."""
-    encoder = [Dense(512), ReLU(), Dense(256), ReLU(), Dense(2 * cfg.code)]
-    decoder = [Dense(256), ReLU(), Dense(512), ReLU(), Dense(784)]
-    vae = VAE(Sequential(encoder), Sequential(decoder), cfg.beta)
-    vae.build((784,), cfg.seed)
-    return vae
-
-
-vae = build()
+encoder = [Dense(512), ReLU(), Dense(256), ReLU(), Dense(2 * cfg.code)]
+decoder = [Dense(256), ReLU(), Dense(512), ReLU(), Dense(784)]
+vae = VAE(Sequential(encoder), Sequential(decoder), cfg.beta)
+vae.build((784,), cfg.seed)
 print(vae.model.summary())
 
 # %%

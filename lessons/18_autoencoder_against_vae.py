@@ -77,8 +77,8 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # smallest expected error is the average of these pictures, each with the probability
 # that the code comes from it. An average of sharp pictures is not sharp. Since the
 # encoder is known, this average can be computed for every code, and compared with what
-# the decoder returns: so the blur can be divided into the part that the noise makes
-# unavoidable, and the part that is the decoder's own error.
+# the decoder returns: so the error can be divided into the part that is due to the
+# noise, and the part that is the decoder's own.
 
 # %%
 # The maths
@@ -90,6 +90,7 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 #
 #    symbol      in the code            shape     meaning
 #    mu, sigma   model.encode(x)        (N, Z)    mean, standard deviation of q(z | x)
+#                                                 (sigma = exp(log_var / 2))
 #    z           z                      (Q, Z)    autoencoder: mu; VAE: mu + sigma eps
 #    w           origins(model, z)      (Q, N)    w_n: probability that x_n led to z
 #    y           model.decode(z)        (Q, 784)  the decoder's picture

@@ -110,7 +110,8 @@ show(cfg, figure, "samples", "ten normal pictures to train, ten to test, ten ano
 # .. code-block:: text
 #
 #    symbol       in the code        shape            meaning
-#    mu, sigma    vae.encode(x)      (N, 64)          mean and standard deviation of q
+#    mu, sigma    vae.encode(x)      (N, 64)          mean and standard deviation of q,
+#                                                     sigma = exp(log_var / 2)
 #    z            Sampling.forward   (N, 64)          the code, mu + sigma eps
 #    y            vae.decode(z)      (N, H, W, 3)     the mean picture for z
 #    s            vae.loss.sigma     one number       standard deviation of the noise

@@ -319,7 +319,8 @@ show(cfg, figure, "repairs", "the script is worse than a constant; the last bar 
 top = np.argsort(-np.nan_to_num(X[cfg.user]), kind="stable")[:5]
 print(f"user {data.users[cfg.user]} liked:", [ascii(data.titles[i]) for i in top])
 best, score = films.recommend(cfg.user, n=8)
-rows = [(ascii(data.titles[best[i]]), score[i], n_raters[best[i]]) for i in range(len(best))]
+titles = [ascii(data.titles[i]) for i in best]
+rows = zip(titles, score, n_raters[best], strict=True)
 print(table(("recommended", "expected stars", "ratings"), rows))
 
 # %%

@@ -1,54 +1,69 @@
-"""What `fit` does at the end of each epoch besides training: stop early, keep a checkpoint.
+"""Callbacks: actions of `fit` at the end of each epoch, such as early stopping and checkpoints.
 
-A callback of your own has any of the three methods of `Callback`. The `run` it gets has `model`,
-`optimizer`, `history`, `epoch` (done so far), `epochs` (wanted), `settings` and `stop`.
+Your own callback is a subclass of `Callback` with any of its methods. Their argument `run`
+(`scratchnet.training.Run`) has `model`, `optimizer`, `history`, `epoch` (done so far), `epochs` (to
+do in all), `settings` and `stop`.
 """
 
 import math
 from pathlib import Path
+from typing import Any
 
 from scratchnet.backend import to_device
 from scratchnet.saving import FileError, architecture, load_arrays, model_arrays, read, write
+from scratchnet.training import Run
 from scratchnet.validation import check_float, check_positive_int, unknown_name
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping"]
 
 
 class Callback:
-    """Base class: does nothing."""
+    """Base class; its methods do nothing.
 
-    runs_last = False  # True for what must see the other callbacks' work
+    >>> class PrintEpoch(Callback):
+    ...     def on_epoch_end(self, run):
+    ...         print(f"epoch {run.epoch} of {run.epochs}")
+    """
 
-    def on_start(self, run):
-        """Before the first epoch."""
+    runs_last = False  # True for a callback that needs the result of the others
 
-    def on_epoch_end(self, run):
-        """After each epoch; run.history holds its numbers already."""
+    def on_start(self, run: Run) -> None:
+        """Called before the first epoch."""
 
-    def on_end(self, run):
-        """After the last epoch."""
+    def on_epoch_end(self, run: Run) -> None:
+        """Called after each epoch; run.history contains its numbers."""
 
-    def get_state(self):
-        """{name: array or number} that a resumed run needs."""
+    def on_end(self, run: Run) -> None:
+        """Called after the last epoch."""
+
+    def get_state(self) -> dict[str, Any]:
+        """The {name: array or number} that a resumed run needs."""
         return {}
 
-    def set_state(self, state):
-        """Take back what `get_state` gave."""
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore the state of `get_state`."""
 
 
 class EarlyStopping(Callback):
-    """Stop when a number has not improved for `patience` epochs; go back to the best epoch.
+    """Stop when a number has not improved for `patience` epochs, and restore the best epoch.
 
     Parameters
         monitor        a key of the history, "val_loss" by default
-        patience       how many epochs without improvement are allowed
-        min_delta      how much less (mode "max": more) counts as an improvement
+        patience       number of epochs without improvement after which the run stops
+        min_delta      smallest change that counts as an improvement
         mode           "min": smaller is better; "max": larger is better
-        restore_best   at the end give the model the parameters of its best epoch
+        restore_best   True: at the end the model has the parameters of its best epoch
+
+    >>> callbacks = [EarlyStopping(monitor="val_loss", patience=3)]
     """
 
     def __init__(
-        self, monitor="val_loss", patience=5, min_delta=0.0, mode="min", restore_best=True
+        self,
+        monitor: str = "val_loss",
+        patience: int = 5,
+        min_delta: float = 0.0,
+        mode: str = "min",
+        restore_best: bool = True,
     ):
         if mode not in ("min", "max"):
             raise unknown_name("mode", mode, ["min", "max"])
@@ -59,7 +74,7 @@ class EarlyStopping(Callback):
         self.restore_best = restore_best
 
     def on_start(self, run):
-        self.best, self.waited, self.best_epoch, self.kept = math.inf, 0, 0, {}
+        self.best, self.waited, self.best_epoch, self.best_arrays = math.inf, 0, 0, {}
 
     def on_epoch_end(self, run):
         if self.monitor not in run.history:
@@ -68,58 +83,62 @@ class EarlyStopping(Callback):
         if score < self.best - self.min_delta:
             self.best, self.waited, self.best_epoch = score, 0, run.epoch
             if self.restore_best:
-                self.kept = {n: a.copy() for n, a in model_arrays(run.model).items()}
+                self.best_arrays = {n: a.copy() for n, a in model_arrays(run.model).items()}
         else:
             self.waited += 1
             run.stop = run.stop or self.waited >= self.patience
 
     def on_end(self, run):
         for name, array in model_arrays(run.model).items():
-            if name in self.kept:
-                array[...] = self.kept[name]
+            if name in self.best_arrays:
+                array[...] = self.best_arrays[name]
 
     def get_state(self):
         state = {"best": self.best, "waited": self.waited, "best_epoch": self.best_epoch}
-        return state | {f"kept/{name}": a for name, a in self.kept.items()}
+        return state | {f"kept/{name}": a for name, a in self.best_arrays.items()}
 
     def set_state(self, state):
         self.best, self.waited = float(state["best"]), int(state["waited"])
         self.best_epoch = int(state["best_epoch"])
-        self.kept = {n: to_device(a, a.dtype) for n, a in _part(state, "kept/").items()}
+        self.best_arrays = {n: to_device(a, a.dtype) for n, a in _part(state, "kept/").items()}
 
 
 class Checkpoint(Callback):
-    """Write the whole state of the run to one file, every so many epochs and at the end.
+    """Write the state of the run to a file, after every so many epochs and after the last.
 
-    With ``resume=True`` a run goes on from the file if there is one: run the same script again
-    after a crash, and it ends with the same bits as if nothing had happened. (Shuffling, dropout
-    and noise are drawn afresh each epoch from the seed and the epoch's number.)
+    With ``resume=True`` a run continues from the file, if it exists: run the same script again
+    after a crash, and it ends with the same bits as a run without the crash. (Shuffling, dropout
+    and noise are drawn anew in each epoch, from the seed and the epoch's number.)
 
     Parameters
         path     of the .npz file
-        every    how many epochs lie between two writings
-        resume   False: start from the beginning and overwrite
+        every    number of epochs from one writing to the next
+        resume   False: start from the beginning and overwrite the file
+
+    Raises FileError when a run with other settings, or of another model, resumes from the file.
+
+    >>> callbacks = [Checkpoint("run.npz", every=5, resume=True)]
     """
 
     runs_last = True
 
-    def __init__(self, path, every=1, resume=False):
+    def __init__(self, path: str | Path, every: int = 1, resume: bool = False):
         self.path, self.resume = Path(path), resume
         self.every = check_positive_int("Checkpoint", "every", every, " epoch")
 
     def on_start(self, run):
         if self.resume and self.path.exists():
-            self._continue(run)
+            self._resume(run)
 
     def on_epoch_end(self, run):
         if run.epoch % self.every == 0 or run.epoch == run.epochs or run.stop:
             self._write(run)
 
     def _write(self, run):
-        parts = {"optimizer": run.optimizer.get_state()}
-        parts |= {f"callbacks/{i}": c.get_state() for i, c in enumerate(run.callbacks)}
+        states = {"optimizer": run.optimizer.get_state()}
+        states |= {f"callbacks/{i}": c.get_state() for i, c in enumerate(run.callbacks)}
         arrays = model_arrays(run.model)
-        arrays |= {f"{part}/{n}": v for part, state in parts.items() for n, v in state.items()}
+        arrays |= {f"{part}/{n}": v for part, state in states.items() for n, v in state.items()}
         info = {
             "kind": "checkpoint",
             **architecture(run.model),
@@ -130,13 +149,13 @@ class Checkpoint(Callback):
         }
         write(self.path, info, arrays)
 
-    def _continue(self, run):
+    def _resume(self, run):
         info, arrays = read(self.path, kinds=("checkpoint",))
-        for name, now in run.settings.items():
-            was = info["settings"].get(name)
-            if was != now:
+        for name, value in run.settings.items():
+            saved = info["settings"].get(name)
+            if saved != value:
                 raise FileError(
-                    f"{self.path} is a run with {name}={was!r}, this one has {name}={now!r}: "
+                    f"{self.path} is a run with {name}={saved!r}, this one has {name}={value!r}: "
                     "use the same settings, or resume=False to start over"
                 )
         load_arrays(run.model, info, arrays, self.path)
@@ -147,4 +166,5 @@ class Checkpoint(Callback):
 
 
 def _part(arrays, prefix):
+    """The entries whose names begin with the prefix, without it."""
     return {n[len(prefix) :]: a for n, a in arrays.items() if n.startswith(prefix)}

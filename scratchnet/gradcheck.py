@@ -1,37 +1,47 @@
-"""The gradient checker: is what `backward` says what really happens when a number moves?
+"""Gradient checking: the gradients of `backward` compared with finite differences of `forward`.
 
-For an entry w of any array, with the upstream gradient R drawn at random,
+A layer has many outputs y. The check takes one number of them, L = sum(R y), with weights R drawn
+at random, and compares for each entry w of the input and of every parameter
 
-    numeric  = sum(R (y(w + eps) - y(w - eps))) / (2 eps)         the definition of a derivative
-    analytic = the entry of what backward(R, cache) returns
+    numeric  = (L(w + eps) - L(w - eps)) / (2 eps)       the derivative as a central difference
+    analytic = the entry of w in backward(R, cache)      because dL/dy = R
 
-in float64. A wrong gradient often still trains, so nothing but this finds it. R is random because
-under a gradient of ones mistakes cancel (BatchNormalization's dx would be 0 throughout).
+in float64. A model with a wrong gradient often still trains, so that only this comparison finds the
+error. R is random because errors cancel under R = 1: dx of BatchNormalization would be 0.
 
-At a kink (ReLU at 0) the slopes to the left and right differ and there is no derivative to compare
-with. Where they differ the check steps closer; a point that lies on the kink itself is left out and
-counted.
+At a kink (ReLU at 0) the slopes to the left and to the right differ, and there is no derivative to
+compare with. Where the two slopes differ the check repeats with smaller steps; an entry on the kink
+itself is left out and counted. So is an input that `mask_value` masks, which a step would unmask.
 """
 
 import copy
 import dataclasses
 import inspect
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from scratchnet.backend import RNG, float64, to_numpy, use_device
+from scratchnet.backend import RNG, Array, float64, to_numpy, use_device
+from scratchnet.layers.base import Layer
 from scratchnet.losses import Loss
 
-EPS = 1e-6  # the step: rounding costs about 1e-16 / eps, curvature about eps^2
-EPS_OF_A_LOSS = 1e-5  # a loss is one number for thousands of entries: rounding weighs more
+EPS = 1e-6  # the step: rounding errors are about 1e-16 / eps, those of curvature eps^2
+EPS_OF_A_LOSS = 1e-5  # larger, because one number for thousands of entries is rounded more
 TOLERANCE = 1e-6  # largest relative error that passes
-KINK = 1e-3  # slopes left and right that differ by more than this share are looked at again
+KINK = 1e-3  # relative difference of the slopes to the left and right, above which a step is a kink
 
 
 @dataclasses.dataclass
 class Row:
-    """What the check found for one array: at `index`, where the two values differ most."""
+    """Result for one array: its largest relative error, at `index`, and the two values there.
+
+    >>> from scratchnet.layers import ReLU
+    >>> (row,) = gradcheck(ReLU(), np.array([[-1.0, 0.0, 2.0]])).rows
+    >>> row.name, row.checked, row.kinks, row.verdict
+    ('x', 2, 1, 'ok')
+    """
 
     name: str
     shape: tuple
@@ -46,24 +56,32 @@ class Row:
 
 @dataclasses.dataclass
 class Report:
-    """The table of a gradient check; ``print(report)`` shows it, ``report.ok`` is its verdict."""
+    """Table of a gradient check: ``print(report)`` shows it, ``report.ok`` is True if it passed.
+
+    >>> row = Row("x", (1, 2), checked=2, error=0.0, index=(0, 1), analytic=3.0, numeric=3.0)
+    >>> print(Report("A layer", [row], tolerance=1e-6))
+    A layer
+    array  shape   checked  kinks  error    at      analytic       numeric        verdict
+    x      (1, 2)  2        0      0.0e+00  (0, 1)  +3.000000e+00  +3.000000e+00  ok
+    all gradients agree (largest relative error 0.0e+00, limit 1e-06)
+    """
 
     title: str
-    rows: list
+    rows: list[Row]
     tolerance: float
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """True if every array passed."""
         return all(row.verdict == "ok" for row in self.rows)
 
     @property
-    def error(self):
+    def error(self) -> float:
         """The largest relative error."""
         return max(row.error for row in self.rows)
 
     def __str__(self):
-        head = ("array", "shape", "checked", "kinks", "error", "at", "backward", "numeric", "")
+        head = "array shape checked kinks error at analytic numeric verdict".split()
         cells = [
             (
                 row.name,
@@ -83,23 +101,23 @@ class Report:
             "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
             for row in (head, *cells)
         ]
-        verdict = "all gradients agree" if self.ok else "BACKWARD IS WRONG, see the table"
+        verdict = "all gradients agree" if self.ok else "WRONG GRADIENT, see the table"
         lines += [f"{verdict} (largest relative error {self.error:.1e}, limit {self.tolerance:g})"]
         return "\n".join([self.title, *lines])
 
 
 def gradcheck(
-    subject,
-    x,
-    target=None,
+    subject: Layer | Loss,
+    x: Any,
+    target: Any = None,
     *,
-    loss=None,
-    train=True,
-    samples=None,
-    eps=None,
-    tolerance=TOLERANCE,
-    seed=0,
-):
+    loss: Loss | None = None,
+    train: bool = True,
+    samples: int | None = None,
+    eps: float | None = None,
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+) -> Report:
     """Compare backward with finite differences, for the input and every parameter.
 
     gradcheck(layer_or_model, x)                   any layer, also one of your own
@@ -107,56 +125,126 @@ def gradcheck(
     gradcheck(model, x, target, loss=loss)         a model and the loss it is trained with
 
     Parameters
-        x         a batch that the layer takes, of any precision; the check copies it to float64.
-                  A tuple, if that is what the layer takes: its integer arrays are held fixed
-        train     check the training mode (noise and masks are drawn alike each time) or inference
+        x         a batch for the layer, of any precision; it is copied to float64. A tuple for a
+                  layer that takes a tuple: its integer arrays are not checked
+        train     check forward and backward in training mode (with the same noise and masks in
+                  each call) or at inference
         samples   check at most this many random entries of each array; None: every entry
-        eps       the step; 1e-6, for a loss or a model with its loss 1e-5
+        eps       the step; None: 1e-6, for a loss or a model with its loss 1e-5
         tolerance the largest relative error that passes
-        seed      of the upstream gradient, of the sample and of a layer that is not built yet
+        seed      of R, of the random entries, and of a layer that is not built yet
 
     The relative error of an entry is abs(analytic - numeric) / max(abs(analytic), abs(numeric), s).
-    The floor s is the root mean square of the array's numeric gradient (at least a thousandth of
-    that of all arrays), so that entries which are zero but for rounding do not look wrong.
+    The floor s is the root mean square of the array's numeric gradient, and at least a thousandth
+    of that of all arrays: entries that are zero up to rounding then have a small error.
 
-    Returns a `Report`. The subject is copied (from a GPU to the host) and stays as it is. Raises
-    ValueError if forward gives two answers to one question.
+    The subject is copied (from a GPU to the CPU) and does not change. Raises ValueError if two
+    calls of forward with the same input differ.
+
+    >>> from scratchnet.layers import Dense
+    >>> report = gradcheck(Dense(2), np.ones((3, 4)))
+    >>> report.ok, [row.name for row in report.rows]
+    (True, ['x', 'W', 'b'])
     """
     if eps is None:
         eps = EPS_OF_A_LOSS if loss is not None or isinstance(subject, Loss) else EPS
     x = _float64(x) if isinstance(x, tuple) else np.array(to_numpy(x), dtype=np.float64)
     target = None if target is None else _float64(target)
-    # not default_rng(seed): an x drawn from that would EQUAL the upstream gradient, and a missing
-    # transpose hides behind the symmetry of x^T x
-    host = RNG(seed).fork(1).host
+    # not default_rng(seed): an x drawn from that generator would EQUAL R, and x^T x is symmetric,
+    # so that a gradient with a missing transpose would pass
+    rng = RNG(seed).fork(1).host
     with float64(), use_device("cpu"):
+        checked: _CheckedLayer | _CheckedLoss
         if isinstance(subject, Loss):
-            f, arrays = _loss(subject, x, target)
+            checked = _CheckedLoss(subject, x, target)
         else:
-            f, arrays = _layer(subject, x, target, loss, train, seed)
-        y, backward = f()
-        if any(not np.array_equal(a, b) for a, b in zip(y, f()[0], strict=True)):
+            checked = _CheckedLayer(subject, x, target, loss, train, seed)
+        y, cache = checked.forward()
+        if any(not np.array_equal(a, b) for a, b in zip(y, checked.forward()[0], strict=True)):
             raise ValueError(
-                f"forward of {subject!r} gives two answers to one question: draw random numbers "
-                "from self.rng, and store nothing on the layer"
+                f"two calls of forward of {subject!r} with the same input differ: draw random "
+                "numbers from self.rng, and store nothing on the layer"
             )
-        upstream = [host.standard_normal(part.shape) if part.ndim else np.ones(()) for part in y]
-        grads = backward(upstream)
+        R = [rng.standard_normal(part.shape) if part.ndim else np.ones(()) for part in y]
+        grads = checked.backward(R, cache)
         probes = {
-            name: differences(lambda: f()[0], array, upstream, eps, samples, host)
-            for name, array in arrays.items()
+            name: differences(lambda: checked.forward()[0], array, R, eps, samples, rng)
+            for name, array in checked.arrays.items()
         }
     every = np.concatenate([numeric for _, numeric, _ in probes.values()])
     floor = 1e-3 * _rms(every)
     rows = [
         compared(name, array, grads.pop(name, None), probes[name], floor, tolerance)
-        for name, array in arrays.items()
+        for name, array in checked.arrays.items()
     ]
     rows += [Row(n, np.shape(g), verdict="no such parameter") for n, g in grads.items()]
-    mode = "" if isinstance(subject, Loss) else f", train={train}"
-    whole = f" with {loss!r}" if loss is not None else ""
-    name = subject.title if getattr(subject, "children", None) else repr(subject)
-    return Report(f"{name}{whole}{mode}, float64, eps {eps:g}", rows, tolerance)
+    return Report(f"{checked.title}, float64, eps {eps:g}", rows, tolerance)
+
+
+class _CheckedLayer:
+    """A layer or model in float64, with the loss it is trained with or without one.
+
+    forward() returns ([outputs], cache): the floating arrays of y, or the loss, and the penalty.
+    backward(R, cache) returns {name: gradient} of L for the arrays {name: array}.
+    """
+
+    def __init__(self, layer, x, target, loss, train, seed):
+        if layer.input_shape is None:
+            layer = copy.deepcopy(layer)
+            layer.build(_parts(x)[0].shape[1:], RNG(seed))
+        self.layer = layer.map_arrays(to_numpy).astype("float64")
+        self.x, self.target, self.loss, self.train, self.seed = x, target, loss, train, seed
+        names = getattr(layer, "input_names", ("x",))  # then x[1], x[2], ...
+        self.names = [names[i] if i < len(names) else f"x[{i}]" for i in range(len(_parts(x)))]
+        inputs = zip(self.names, _parts(x), strict=True)
+        self.inputs = {name: part for name, part in inputs if _is_float(part)}
+        self.arrays = self.inputs | self.layer.named_parameters()
+        name = layer.title if layer.children else repr(layer)
+        name += "" if loss is None else f" with {loss!r}"
+        shapes = ", ".join(str(np.shape(part)) for part in _parts(x))
+        self.title = f"{name}, x {shapes}, train={train}"
+
+    def forward(self):
+        self.layer.set_rng(RNG(self.seed))  # the same noise and masks in each call
+        y, cache = self.layer.forward(self.x, self.train)
+        penalty = np.asarray(self.layer.penalty(cache), dtype=np.float64)
+        if self.loss is None:
+            outputs = [np.array(part) for part in _parts(y) if _is_float(part)]  # y may be x
+            return [*outputs, penalty], (y, cache)
+        value, loss_cache = self.loss.forward(y, self.target)
+        return [np.asarray(value), penalty], (loss_cache, cache)
+
+    def backward(self, R, cache):
+        y_or_loss_cache, cache = cache
+        if self.loss is None:
+            weights = iter(R)
+            dy = [next(weights) if _is_float(part) else None for part in _parts(y_or_loss_cache)]
+            dy = tuple(dy) if isinstance(y_or_loss_cache, tuple) else dy[0]
+        else:  # R is 1 for the loss and for the penalty
+            dy = self.loss.backward(y_or_loss_cache)
+        dx, grads = self.layer.backward(dy, cache)
+        dx = zip(self.names, _parts(dx), strict=False)  # trailing integer inputs may be left out
+        return {name: gradient for name, gradient in dx if name in self.inputs} | grads
+
+
+class _CheckedLoss:
+    """A loss, with the methods of _CheckedLayer; checked by the target if backward returns it."""
+
+    def __init__(self, loss, prediction, target):
+        self.loss, self.prediction, self.target = loss, prediction, target
+        names = list(inspect.signature(loss.forward).parameters)
+        self.arrays = {names[0]: prediction}
+        if isinstance(loss.backward(loss.forward(prediction, target)[1]), tuple):
+            self.arrays[names[1]] = target
+        self.title = f"{loss!r}, {names[0]} {prediction.shape}"
+
+    def forward(self):
+        value, cache = self.loss.forward(self.prediction, self.target)
+        return [np.asarray(value)], cache
+
+    def backward(self, R, cache):
+        grads = self.loss.backward(cache)
+        return dict(zip(self.arrays, _parts(grads), strict=True))
 
 
 def _float64(x):
@@ -171,96 +259,64 @@ def _parts(x):
     return x if isinstance(x, tuple) else (x,)
 
 
-def _moves(part):
+def _is_float(part):
     return np.asarray(part).dtype.kind == "f"  # integers have no gradient
 
 
-def _layer(layer, x, target, loss, train, seed):
-    """f() -> ([y, penalty], backward) and the arrays to move, for a layer or model.
+def differences(
+    f: Callable,
+    array: Array,
+    upstream: list,
+    eps: float,
+    samples: int | None,
+    rng: np.random.Generator,
+) -> tuple:
+    """Finite differences of L = sum(R y) by the entries of an array that f() reads.
 
-    Of a layer that returns a tuple, each floating array of it stands where y stands here.
+    f() returns the arrays y, `upstream` contains an R for each. Returns (flat indices of the
+    entries, numeric gradient there, True at kinks).
+
+    >>> a, rng = np.array([3.0]), np.random.default_rng(0)
+    >>> _, numeric, _ = differences(lambda: [a**2], a, [1.0], 1e-6, None, rng)
+    >>> numeric.round(4)
+    array([6.])
     """
-    if layer.input_shape is None:
-        layer = copy.deepcopy(layer)
-        layer.build(_parts(x)[0].shape[1:], RNG(seed))
-    layer = layer.map_arrays(to_numpy).astype("float64")
-
-    def f():
-        layer.set_rng(RNG(seed))  # the same noise and masks each time
-        y, cache = layer.forward(x, train)
-        penalty = np.asarray(layer.penalty(cache), dtype=np.float64)
-        if loss is None:
-            outputs = [np.array(part) for part in _parts(y) if _moves(part)]  # y may be x
-
-            def backward(upstream):
-                given = iter(upstream)
-                dy = tuple(next(given) if _moves(part) else None for part in _parts(y))
-                return gradients(dy if isinstance(y, tuple) else dy[0], cache)
-
-            return [*outputs, penalty], backward
-        value, loss_cache = loss.forward(y, target)
-        return [np.asarray(value), penalty], lambda _: gradients(loss.backward(loss_cache), cache)
-
-    def gradients(dy, cache):
-        dx, grads = layer.backward(dy, cache)
-        pulls = zip(names, _parts(dx), strict=False)  # what is fixed may be left out at the end
-        return {name: pull for name, pull in pulls if name in inputs} | grads
-
-    names = getattr(layer, "input_names", ("x",))  # then x[1], x[2], ...
-    names = [names[i] if i < len(names) else f"x[{i}]" for i in range(len(_parts(x)))]
-    inputs = {name: part for name, part in zip(names, _parts(x), strict=True) if _moves(part)}
-    return f, inputs | layer.named_parameters()
-
-
-def _loss(loss, x, target):
-    """The same for a loss; one whose backward returns two gradients is checked in both."""
-    names = list(inspect.signature(loss.forward).parameters)
-    arrays = {names[0]: x}
-    if isinstance(loss.backward(loss.forward(x, target)[1]), tuple):
-        arrays[names[1]] = target
-
-    def f():
-        value, cache = loss.forward(x, target)
-
-        def backward(_):
-            grads = loss.backward(cache)
-            grads = grads if isinstance(grads, tuple) else (grads,)
-            return dict(zip(arrays, grads, strict=True))
-
-        return [np.asarray(value)], backward
-
-    return f, arrays
-
-
-def differences(f, array, upstream, eps, samples, rng):
-    """(flat indices, numeric gradient there, is it a kink?) for an array that f() reads."""
     indices = np.arange(array.size)
     if samples is not None and samples < array.size:
         indices = np.sort(rng.choice(array.size, samples, replace=False))
-    flat = array.flat  # writing here moves what f reads, however the array lies in memory
+    flat = array.flat  # to write here changes the array that f reads, whatever its memory layout
     y0 = f()
     numeric, kinks = np.zeros(len(indices)), np.zeros(len(indices), dtype=bool)
     for k, i in enumerate(indices):
-        was = flat[i]
+        w = flat[i]
         for step in (eps, eps / 10, eps / 100):
-            right, left = (_slope(f, flat, i, was, h, y0, upstream) for h in (step, -step))
+            right, left = (_slope(f, flat, i, w, h, y0, upstream) for h in (step, -step))
             numeric[k] = (right + left) / 2
             kinks[k] = abs(right - left) > KINK * max(abs(right), abs(left), 1e-6)
             if not kinks[k]:
                 break
-        flat[i] = was
+        flat[i] = w
     return indices, numeric, kinks
 
 
-def _slope(f, flat, i, was, h, y0, upstream):
-    """sum(R (y(w + h) - y(w))) / h: differences first, so that what did not move is exactly 0."""
-    flat[i] = was + h
-    moved = flat[i] - was  # what h became in floating point
-    return sum(((y - y_) * r).sum() for y, y_, r in zip(f(), y0, upstream, strict=True)) / moved
+def _slope(f, flat, i, w, h, y0, upstream):
+    """sum(R (y(w + h) - y(w))) / h: an output that does not change has the difference 0 exactly."""
+    flat[i] = w + h
+    h = flat[i] - w  # the step in floating point
+    return sum(((y - y_) * r).sum() for y, y_, r in zip(f(), y0, upstream, strict=True)) / h
 
 
-def compared(name, array, grad, probe, floor, tolerance):
-    """The `Row` of one array: its gradient beside what `differences` found; see `gradcheck`."""
+def compared(
+    name: str, array: Array, grad: Array | None, probe: tuple, floor: float, tolerance: float
+) -> Row:
+    """The `Row` of an array: its gradient compared with the result of `differences`.
+
+    The relative error, and its floor, are those of `gradcheck`.
+
+    >>> probe = np.array([0]), np.array([6.0]), np.array([False])
+    >>> compared("a", np.array([3.0]), np.array([6.6]), probe, floor=0.0, tolerance=1e-6).verdict
+    'WRONG'
+    """
     indices, numeric, kinks = probe
     if grad is None:
         return Row(name, array.shape, verdict="backward gives no gradient for it")

@@ -1,36 +1,48 @@
-"""What `scratchnet gradcheck` checks: every public layer and loss, in all combinations of options.
+"""Registry of gradient checks: every public layer and loss, with the options and shapes to check.
 
-A new layer or loss gets its entry here; a test fails for one that has none, and for an option that
-takes only one value.
+A new layer needs one entry in LAYERS, a new loss one in LOSSES:
+
+    "Dense": (grid(units=[1, 3], use_bias=YES_NO), [(5,), (1,)]),
+
+are the combinations of options, here four, and the input shapes without the batch axis. `scratchnet
+gradcheck` checks each combination with each shape, with batches of 4 and 1 samples, in training and
+at inference. The tests of the layer contract (tests/support/cases.py) take their examples from the
+same entries. Tests fail for a public layer or loss without an entry, and for an option that has
+only one value here.
 """
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from scratchnet import layers, losses
-from scratchnet.gradcheck import gradcheck
+from scratchnet.gradcheck import Report, gradcheck
 
 
 @dataclasses.dataclass
 class Case:
-    """One check: `make()` gives the layer or loss, `arguments` what gradcheck takes besides."""
+    """One gradient check; `make()` returns the layer or loss, `arguments` are gradcheck's."""
 
     name: str
-    options: dict
+    options: dict[str, Any]
     make: Callable
     arguments: tuple
     train: bool = True
 
-    def run(self):
-        """The `Report` of this case."""
+    def run(self) -> Report:
+        """Check the gradients of this case."""
         return gradcheck(self.make(), *self.arguments, train=self.train)
 
 
-def grid(**options):
-    """Every combination: grid(a=[1, 2], b=[3]) -> [{"a": 1, "b": 3}, {"a": 2, "b": 3}]."""
+def grid(**options: list) -> list[dict[str, Any]]:
+    """Every combination of the options' values.
+
+    >>> grid(units=[1, 2], use_bias=[True])
+    [{'units': 1, 'use_bias': True}, {'units': 2, 'use_bias': True}]
+    """
     return [
         dict(zip(options, values, strict=True)) for values in itertools.product(*options.values())
     ]
@@ -44,19 +56,20 @@ def _stack():
 
 
 VECTOR, IMAGE = (5,), (3, 2, 4)  # (D,) and (H, W, C), all sizes different
-ODD, GRAY = (5, 4, 2), (4, 6, 1)  # images that windows do not divide, and with one channel
+ODD, GRAY = (5, 4, 2), (4, 6, 1)  # images that windows do not divide; images of one channel
 PADDING, AT_EDGES = ["valid", "same", ((1, 0), (0, 2))], ((1, 0), (0, 1))
 YES_NO = [True, False]
-NORMALIZED = dict(epsilon=[1e-3, 0.1], center=YES_NO, scale=YES_NO)
+INNER = ("layer", "layers", "inner")  # options whose values are functions that make layers
+NORMALIZED: dict[str, list] = dict(epsilon=[1e-3, 0.1], center=YES_NO, scale=YES_NO)
 
 
-def _sequence(t, *states, absent=()):
-    """Makes n sequences (n, t, 3), some steps all zero, and states to start from."""
+def _sequence(t, *states, masked=()):
+    """A maker of n sequences (n, t, 3), with zeros at masked steps, and of initial states."""
 
     def make(rng, n, units, **_):
         x = rng.standard_normal((n, t, 3))
-        x[:, list(absent)] = 0
-        x[0, -1] = 1  # not all sequences end where the others do
+        x[:, list(masked)] = 0
+        x[0, -1] = 1  # the last step of one sequence is not masked
         start = tuple(rng.standard_normal((n, units)) for _ in states)
         return (x, *start) if states else x
 
@@ -64,22 +77,23 @@ def _sequence(t, *states, absent=()):
 
 
 def _recurrent(*states, **options):
-    """All that is returned, each option once, over sequences with and without states and gaps."""
-    returned = grid(units=[2], return_sequences=YES_NO, return_state=YES_NO)
-    whole = dict(units=2, return_sequences=True, mask_value=0.0)
-    drawn = dict(kernel_initializer="orthogonal", recurrent_initializer="glorot_uniform")
+    """The entry of a recurrent layer: each option, with and without states and masked steps."""
+    outputs = grid(units=[2], return_sequences=YES_NO, return_state=YES_NO)
+    every_step = dict(units=2, return_sequences=True, mask_value=0.0)
+    initial = dict(kernel_initializer="orthogonal", recurrent_initializer="glorot_uniform")
     combinations = [
-        *returned,
-        whole | dict(units=3, go_backwards=True, return_state=True) | drawn,
-        *(whole | {name: value} for name, values in options.items() for value in values),
+        *outputs,
+        every_step | dict(units=3, go_backwards=True, return_state=True) | initial,
+        *(every_step | {name: value} for name, values in options.items() for value in values),
     ]
-    gaps = _sequence(7, *states, absent=(0, 3, 6))
-    return combinations, [(1, 3), _sequence(2, *states), (7, 3), gaps]
+    masked = _sequence(7, *states, masked=(0, 3, 6))
+    return combinations, [(1, 3), _sequence(2, *states), (7, 3), masked]
 
 
-LAYERS = {  # name: (combinations of options, input shapes without the batch axis or makers of x)
+# name: (combinations of options, input shapes without the batch axis or functions that make x).
+LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
     "ActivityRegularization": (
-        grid(l1=[0.0, 0.3], l2=[0.0, 0.7], reduction=["mean", "sum"]),
+        grid(l1=[0.3, 0.0], l2=[0.7, 0.0], reduction=["mean", "sum"]),
         [VECTOR, IMAGE],
     ),
     "AveragePooling2D": (
@@ -141,7 +155,7 @@ LAYERS = {  # name: (combinations of options, input shapes without the batch axi
     "Softplus": (grid(), [VECTOR, IMAGE]),
     "Tanh": (grid(), [VECTOR, IMAGE]),
     "UnpoolingBlock": (
-        grid(inner=[None, layers.Tanh()], pool_size=[2, (1, 2)], strides=[None, (2, 3)]),
+        grid(inner=[None, layers.Tanh], pool_size=[2, (1, 2)], strides=[None, (2, 3)]),
         [ODD, GRAY],
     ),
     "UpSampling2D": (grid(size=[2, (1, 3)], interpolation=["nearest", "bilinear"]), [ODD, GRAY]),
@@ -150,8 +164,8 @@ LAYERS = {  # name: (combinations of options, input shapes without the batch axi
 }
 
 
-def layer_cases():
-    """A Case for each layer, combination, input shape, batch size (4 and 1) and mode."""
+def layer_cases() -> Iterator[Case]:
+    """Yield a Case for each layer, combination, input shape, batch size (4 and 1) and mode."""
     for name, (combinations, shapes) in LAYERS.items():
         for options, shape, n, train in itertools.product(
             combinations, shapes, (4, 1), (True, False)
@@ -160,24 +174,33 @@ def layer_cases():
                 x = shape(np.random.default_rng(n), n, **options)
             else:
                 x = np.random.default_rng(len(shape) + n).standard_normal((n, *shape))
-            yield Case(name, options, _maker(getattr(layers, name), options), (x,), train)
+            yield Case(name, options, layer_maker(name, options), (x,), train)
+
+
+def layer_maker(name: str, options: dict[str, Any]) -> Callable[[], layers.Layer]:
+    """A function that makes the layer of this name and these options, with new inner layers.
+
+    >>> layer_maker("TimeDistributed", {"layer": layers.Tanh})()
+    TimeDistributed(layer=Tanh())
+    """
+    return _maker(getattr(layers, name), options)
 
 
 def _maker(kind, options):
     def make():
-        inside = {name: options[name]() for name in ("layer", "layers") if name in options}
-        return kind(**options | inside)
+        inner = {n: v() for n, v in options.items() if n in INNER and v is not None}
+        return kind(**options | inner)
 
     return make
 
 
-def _numbers(rng, shape):
+def _numbers(rng, shape, **_):
     return rng.standard_normal(shape), rng.standard_normal(shape)
 
 
 def _binary(rng, shape, from_logits, **_):
     logits = 3 * rng.standard_normal(shape)
-    target = rng.random(shape)  # soft targets too, as gray pixels are
+    target = rng.random(shape)  # between 0 and 1, as gray pixels
     return (logits if from_logits else 1 / (1 + np.exp(-logits))), target
 
 
@@ -189,39 +212,28 @@ def _classes(rng, shape, targets):
 
 
 REDUCTION = ["mean", "per_sample"]
-LOSSES = {  # name: (combinations of options, prediction and target for a shape)
+# name: (combinations of options, function that makes prediction and target)
+LOSSES: dict[str, tuple[list[dict[str, Any]], Callable]] = {
     "BinaryCrossEntropy": (grid(from_logits=YES_NO, reduction=REDUCTION), _binary),
-    "GaussianNLL": (
-        grid(sigma=[1.0, 0.2], reduction=REDUCTION),
-        lambda rng, shape, **_: _numbers(rng, shape),
-    ),
-    "Huber": (
-        grid(delta=[1.0, 0.3], reduction=REDUCTION),
-        lambda rng, shape, **_: _numbers(rng, shape),
-    ),
+    "GaussianNLL": (grid(sigma=[1.0, 0.2], reduction=REDUCTION), _numbers),
+    "Huber": (grid(delta=[1.0, 0.3], reduction=REDUCTION), _numbers),
     "KLToStandardNormal": (grid(), _numbers),
-    "MeanAbsoluteError": (
-        grid(reduction=REDUCTION),
-        lambda rng, shape, **_: _numbers(rng, shape),
-    ),
-    "MeanSquaredError": (
-        grid(reduction=REDUCTION),
-        lambda rng, shape, **_: _numbers(rng, shape),
-    ),
+    "MeanAbsoluteError": (grid(reduction=REDUCTION), _numbers),
+    "MeanSquaredError": (grid(reduction=REDUCTION), _numbers),
     "SoftmaxCrossEntropy": (grid(targets=["index", "one-hot", "soft"]), _classes),
 }
 
 
-def loss_cases():
-    """A Case for each loss, combination of options (and kinds of targets) and shape."""
+def loss_cases() -> Iterator[Case]:
+    """Yield a Case for each loss, combination of options (and kinds of targets) and shape."""
     for name, (combinations, data) in LOSSES.items():
         for options, shape in itertools.product(combinations, [(4, 3), (1, 5), (2, 3, 2)]):
             rng = np.random.default_rng(len(shape))
-            kept = {o: v for o, v in options.items() if o != "targets"}
-            make = _maker(getattr(losses, name), kept)
+            arguments = {o: v for o, v in options.items() if o != "targets"}
+            make = _maker(getattr(losses, name), arguments)
             yield Case(name, options, make, data(rng, shape, **options))
 
 
-def all_cases():
-    """Every Case, layers first."""
+def all_cases() -> list[Case]:
+    """All cases, those of layers first."""
     return [*layer_cases(), *loss_cases()]

@@ -1,19 +1,22 @@
-"""Losses: one number from a batch of predictions and targets, and the gradient that backward needs.
+"""Losses: the value and the gradient of each, next to each other, and the cache between the two.
 
     forward(prediction, target) -> value, cache          backward(cache) -> dL/dprediction
 
-The value stays on the device (a 0-d array): reading it with float() makes a GPU wait, so read it
-once an epoch. Every loss is divided by the batch size, in the value AND in the gradient: that is
-what keeps a learning rate right when the batch size changes.
+The value stays on the device, as an array without axes: float(value) makes a GPU wait, so read it
+once an epoch. Value AND gradient are divided by the batch size, so that a learning rate stays right
+if the batch size changes.
 
-Losses over several numbers a sample take ``reduction``:
-    "mean"         averaged over samples and numbers (pixels): the default, as in Keras
-    "per_sample"   summed over the numbers of a sample, averaged over samples, as in a likelihood
+In the formulas y is the prediction, t the target and N the number of samples. Losses of several
+numbers per sample (pixels, features) have the option ``reduction``, which selects the divisor n:
+
+    "mean"         n = N times the numbers per sample: the mean over all, the default as in Keras
+    "per_sample"   n = N: the sum over the numbers of a sample, as in a log-likelihood
 """
 
 import math
+from typing import Any
 
-from scratchnet.backend import on_host, xp_of
+from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.numerics import (
     kl_gradient,
@@ -37,37 +40,37 @@ __all__ = [
 
 
 class Loss:
-    """Base class: a loss is the last layer, and nothing follows it, so backward takes no dy."""
+    """Base class of the losses; backward takes no dy, because no layer follows a loss."""
 
-    def __init__(self, reduction="mean"):
+    def __init__(self, reduction: str = "mean"):
         if reduction not in ("mean", "per_sample"):
             raise unknown_name("reduction", reduction, ["mean", "per_sample"])
         self.reduction = reduction
 
-    def forward(self, prediction, target):
-        """(value, cache) for prediction and target; ShapeError where they do not fit."""
+    def forward(self, prediction: Array, target: Array) -> tuple[Array, Any]:
+        """The pair (value, cache); ShapeError if the shapes do not fit."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    def backward(self, cache):
-        """dL/dprediction, of the prediction's shape."""
+    def backward(self, cache: Any) -> Any:
+        """The gradient dL/dprediction, of the prediction's shape."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
-    def __call__(self, prediction, target):
-        """The value alone."""
+    def __call__(self, prediction: Array, target: Array) -> Array:
+        """The value without the cache."""
         return self.forward(prediction, target)[0]
 
     def __repr__(self):
         return constructor_call(self)
 
     def _n(self, prediction):
-        """What the sum over everything is divided by."""
+        """The divisor n, see the head of this file."""
         return prediction.size if self.reduction == "mean" else len(prediction)
 
     def _check(self, prediction, target):
         self._check_arrays(prediction, target)
         self._check_precision(prediction, target)
         if prediction.shape != target.shape:
-            raise ShapeError(  # NumPy would broadcast (N, 1) and (N,) to (N, N) and say nothing
+            raise ShapeError(  # NumPy would broadcast (N, 1) and (N,) to (N, N) without an error
                 f"{type(self).__name__} expects prediction and target of one shape; "
                 f"got {prediction.shape} and {target.shape}"
             )
@@ -87,7 +90,16 @@ class Loss:
 
 
 class MeanSquaredError(Loss):
-    """L = 1/n sum (y - t)^2;  dL/dy = 2/n (y - t)."""
+    """Mean squared error.
+
+    L = 1/n sum (y - t)^2             dL/dy = 2/n (y - t)
+
+    >>> import numpy as np
+    >>> loss = MeanSquaredError()
+    >>> value, cache = loss.forward(np.array([[1.0, 5.0]]), np.array([[1.0, 2.0]]))
+    >>> float(value), loss.backward(cache)
+    (4.5, array([[0., 3.]]))
+    """
 
     def forward(self, prediction, target):
         self._check(prediction, target)
@@ -99,15 +111,20 @@ class MeanSquaredError(Loss):
 
 
 class GaussianNLL(Loss):
-    """L = 1/n sum (y - t)^2 / (2 s^2) + log s + 1/2 log(2 pi) = -log N(t; y, s^2), in nats.
+    """Negative log-likelihood of a normal distribution around the prediction, in nats.
 
-    dL/dy = 1/n (y - t) / s^2. The squared error, as what it stands for in a likelihood: t is y and
-    noise of the standard deviation `sigma`, s, one number for all. Where its derivative
-    dL/ds is zero, s is the root of the mean squared error: L may fall below zero, as a density may
-    rise above one.
+    L = 1/n sum (y - t)^2 / (2 s^2) + log s + 1/2 log(2 pi)          dL/dy = 1/n (y - t) / s^2
+
+    The model behind the formula is t = y + noise, with noise of the standard deviation s (`sigma`),
+    the same for all numbers: L = -log N(t; y, s^2). L is smallest for s = the root of the mean
+    squared error, and may be negative, because a density may be larger than one.
+
+    >>> import numpy as np
+    >>> round(float(GaussianNLL(sigma=0.1)(np.zeros((1, 1)), np.zeros((1, 1)))), 4)
+    -1.3836
     """
 
-    def __init__(self, sigma=1.0, reduction="mean"):
+    def __init__(self, sigma: float = 1.0, reduction: str = "mean"):
         super().__init__(reduction)
         self.sigma = check_float("GaussianNLL", "sigma", sigma, above=0)
 
@@ -123,7 +140,14 @@ class GaussianNLL(Loss):
 
 
 class MeanAbsoluteError(Loss):
-    """L = 1/n sum abs(y - t);  dL/dy = 1/n sign(y - t), 0 at the kink."""
+    """Mean absolute error.
+
+    L = 1/n sum abs(y - t)            dL/dy = 1/n sign(y - t), 0 where y = t
+
+    >>> import numpy as np
+    >>> float(MeanAbsoluteError()(np.array([[1.0, 5.0]]), np.array([[1.0, 2.0]])))
+    1.5
+    """
 
     def forward(self, prediction, target):
         self._check(prediction, target)
@@ -135,13 +159,20 @@ class MeanAbsoluteError(Loss):
 
 
 class Huber(Loss):
-    """L = 1/n sum h(y - t), h(d) = d^2 / 2 up to abs(d) = delta, then delta (abs(d) - delta / 2).
+    """Huber loss: squared error for small differences, absolute error for large ones.
 
-    dL/dy = 1/n (y - t) clipped to [-delta, delta]: an outlier pulls no harder than delta.
+    L = 1/n sum h(y - t)              h(d) = d^2 / 2                      if abs(d) <= delta
+                                      h(d) = delta (abs(d) - delta / 2)   otherwise
+    dL/dy = 1/n (y - t) clipped to [-delta, delta], so that outliers have a bounded gradient
+
     Huber (1964).
+
+    >>> import numpy as np
+    >>> float(Huber(delta=1.0)(np.array([[1.0, 5.0]]), np.array([[1.0, 2.0]])))
+    1.25
     """
 
-    def __init__(self, delta=1.0, reduction="mean"):
+    def __init__(self, delta: float = 1.0, reduction: str = "mean"):
         super().__init__(reduction)
         self.delta = check_float("Huber", "delta", delta, above=0)
 
@@ -149,7 +180,8 @@ class Huber(Loss):
         self._check(prediction, target)
         d = prediction - target
         a = xp_of(d).abs(d)
-        c = xp_of(d).minimum(a, self.delta)  # c (a - c/2) is a^2/2 below delta, the line above
+        c = xp_of(d).minimum(a, self.delta)
+        # c (a - c / 2) is a^2 / 2 for a <= delta, where c = a, and delta (a - delta / 2) above
         return (c * (a - 0.5 * c)).sum() / self._n(d), d
 
     def backward(self, d):
@@ -157,21 +189,30 @@ class Huber(Loss):
 
 
 class BinaryCrossEntropy(Loss):
-    """L = -1/n sum t log p + (1 - t) log(1 - p): yes/no targets t in [0, 1], each on its own.
+    """Binary cross-entropy of predictions for targets t in [0, 1], each number on its own.
 
-    From probabilities   dL/dp = 1/n (p - t) / (p (1 - p))
-    From logits x        p = s(x):  L = 1/n sum softplus(x) - t x    dL/dx = 1/n (p - t)
+    L = -1/n sum t log p + (1 - t) log(1 - p)
 
-    From logits the formula is exact for every x. From probabilities, a p that has already been
-    rounded to 0 or 1 cannot be told from a wrong certainty: the smallest normal number (1e-38 in
-    float32) is added before the log, so one such entry costs at most 87 nats instead of infinity.
+    from probabilities p    dL/dp = 1/n (p - t) / (p (1 - p))
+    from logits x           p = sigmoid(x)
+                            L = 1/n sum softplus(x) - t x          dL/dx = 1/n (p - t)
+
+    The form from logits is exact for every x. A probability p may have been rounded to 0 or 1: the
+    smallest normal number (1e-38 in float32) is added before the logarithm, so that such an entry
+    costs at most 87 nats instead of infinity.
 
     Parameters
-        from_logits   True: predictions are the numbers before the sigmoid
-        reduction     see the head of this file
+        from_logits   True: predictions are logits x, the numbers before the sigmoid
+        reduction     "mean" or "per_sample", see the head of this file
+
+    >>> import numpy as np
+    >>> loss = BinaryCrossEntropy()
+    >>> value, cache = loss.forward(np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]]))
+    >>> round(float(value), 4), loss.backward(cache)  # log 2
+    (0.6931, array([[-1.,  1.]]))
     """
 
-    def __init__(self, from_logits=False, reduction="mean"):
+    def __init__(self, from_logits: bool = False, reduction: str = "mean"):
         super().__init__(reduction)
         self.from_logits = check_bool("BinaryCrossEntropy", "from_logits", from_logits)
 
@@ -183,7 +224,8 @@ class BinaryCrossEntropy(Loss):
             return (softplus(x) - t * x).sum() / self._n(x), (x, t)
         p = prediction
         tiny = xp.finfo(p.dtype).tiny
-        log_p, log_q = xp.log(p + tiny), xp.log(1 - p + tiny)
+        log_p, log_q = xp.log(p + tiny), xp.log(1 - p + tiny)  # q = 1 - p
+        # t log p + (1 - t) log q = log q + t (log p - log q)
         return -(log_q + t * (log_p - log_q)).sum() / self._n(p), (p, t)
 
     def backward(self, cache):
@@ -197,13 +239,23 @@ class BinaryCrossEntropy(Loss):
 
 
 class SoftmaxCrossEntropy(Loss):
-    """L = -1/N sum over samples of log p_c, p = softmax(x), c the right class;  dL/dx = (p - t)/N.
+    """Cross-entropy of a softmax, for classification into K classes.
 
-    Predictions are the numbers BEFORE the softmax, (N, K). Targets are class indices (N,), integers
-    from 0 to K-1, or one row of K probabilities for each sample (N, K), one-hot or soft.
+    L = -1/N sum over samples of log p_c           p = softmax(x), c the class of the sample
+    dL/dx = 1/N (p - t)                            t = one-hot(c)
 
-    Why p - t: raising x_k raises log p_c by [k = c] - p_k, so the pull on each class is what is
-    there minus what should be there.
+    Raising x_k raises log p_c by (1 if k = c else 0) - p_k, so the gradient is the predicted minus
+    the target probability of each class.
+
+    Predictions x are logits (N, K), the numbers before the softmax. Targets are class indices (N,),
+    integers from 0 to K - 1, or a row t of K probabilities for each sample (N, K), one-hot or soft:
+    L = -1/N sum over samples and classes of t_k log p_k.
+
+    >>> import numpy as np
+    >>> loss = SoftmaxCrossEntropy()
+    >>> value, cache = loss.forward(np.zeros((1, 4)), np.array([2]))
+    >>> round(float(value), 4), loss.backward(cache)  # log 4
+    (1.3863, array([[ 0.25,  0.25, -0.75,  0.25]]))
     """
 
     def __init__(self):
@@ -225,7 +277,7 @@ class SoftmaxCrossEntropy(Loss):
         p = xp.exp(log_p)  # (N, K)
         if target.ndim == 1:
             p[xp.arange(len(p)), target] -= 1  # p - one_hot(target)
-        else:  # sum_k t_k (log p_k) also holds where the t_k do not add up to one
+        else:  # the gradient of -sum_k t_k log p_k; p - t if the t_k add up to one
             p = p * target.sum(axis=1, keepdims=True) - target
         return p / len(p)
 
@@ -255,12 +307,20 @@ class SoftmaxCrossEntropy(Loss):
 
 
 class KLToStandardNormal(Loss):
-    """KL(N(m, s^2) || N(0, 1)) = -1/2 sum 1 + v - m^2 - exp(v), v = log s^2, averaged over samples.
+    """Kullback-Leibler divergence from the standard normal distribution, averaged over samples.
 
+    L = KL(N(m, s^2) || N(0, 1)) = -1/2 1/N sum 1 + v - m^2 - exp(v)          v = log s^2
     dL/dm = m / N        dL/dv = (exp(v) - 1) / (2 N)
 
-    forward(mean, log_variance), both (N, Z); backward gives both gradients. Kingma and Welling
-    (2014), appendix B. It enters the VAE's loss beside a reconstruction loss "per_sample".
+    forward(mean, log_variance) takes m and v, both (N, Z); backward returns both gradients. In a
+    VAE it is added to a reconstruction loss with reduction "per_sample". Kingma and Welling (2014),
+    appendix B.
+
+    >>> import numpy as np
+    >>> loss = KLToStandardNormal()
+    >>> value, cache = loss.forward(np.array([[2.0]]), np.array([[0.0]]))
+    >>> float(value), loss.backward(cache)
+    (2.0, (array([[2.]]), array([[0.]])))
     """
 
     def __init__(self):

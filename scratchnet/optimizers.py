@@ -1,14 +1,21 @@
-"""Optimizers: from one vector of parameters w and one of gradients g to the next w, in place.
+"""Optimizers: each updates one vector of parameters w, in place, by one vector of gradients g.
 
-``step(w, g)`` is the same for all; a subclass writes its rule as `update`, which sees matching
-stretches of w, g and its own running vectors, and must work element by element.
+``step(w, g)`` is the same for all optimizers. A subclass implements its rule as `update`, which
+receives the same chunk of w, of g and of the optimizer's own vectors (such as Adam's m and v), and
+must work element by element.
 
-Why stretches: a rule reads and writes several vectors a dozen times. Cut into pieces that fit the
-processor's cache, each number comes from main memory once instead of a dozen times.
+The vectors are cut into chunks for speed: a rule reads and writes several vectors a dozen times,
+and chunks that fit the processor's cache come from main memory once instead.
+
+The arguments have Keras' names. The formulas, where the two frameworks differ, are PyTorch's, and
+each class says whose default values it has.
 """
 
-from scratchnet.backend import on_host, to_device, xp_of
-from scratchnet.schedules import rate_at
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from scratchnet.backend import Array, on_host, to_device, xp_of
+from scratchnet.schedules import Schedule, rate_at
 from scratchnet.validation import check_bool, check_float, require
 
 __all__ = [
@@ -22,71 +29,91 @@ __all__ = [
     "RMSprop",
 ]
 
-CHUNK = 1 << 15  # 32,768 floats: w, g, two running vectors and temporaries fit 1 MiB of L2 cache
+Rate: TypeAlias = float | Schedule
+Clip: TypeAlias = Callable[[Array], Array] | None
+
+CHUNK = 1 << 15  # 32,768 floats: w, g, two vectors and temporaries fit 1 MiB of L2 cache
 FLUSH_EVERY = 16  # updates
 
 
-def flush_subnormals(v):
-    """Set to zero, in place, what is about to become subnormal.
+def flush_subnormals(v: Array) -> None:
+    """Set entries that are about to become subnormal to zero, in place.
 
-    A running mean whose gradients have vanished shrinks by beta at each update, down to numbers
-    below 1e-38 (float32), and a processor computes with those up to a hundred times more slowly.
-    The margin of 1e8 is what 16 updates shrink by at beta = 1/3.
+    Numbers below 1e-38 in float32 are called subnormal; a processor computes with them up to a
+    hundred times more slowly. A running mean arrives there once its gradients are zero, because it
+    shrinks by the factor beta at each update. The threshold lies 1e8 above the smallest normal
+    number, so no entry with beta > 0.32 becomes subnormal within the 16 updates until the next call
+    (0.32^16 = 1.2e-8).
+
+    >>> import numpy as np
+    >>> v = np.array([1e-31, 1e-29], dtype="float32")
+    >>> flush_subnormals(v)
+    >>> v.tolist()[0]
+    0.0
     """
     xp = xp_of(v)
     v *= xp.abs(v) >= 1e8 * xp.finfo(v.dtype).tiny
 
 
 class ClipByValue:
-    """Each entry of g into [-limit, limit]. This turns the direction of the step."""
+    """Clip each entry of the gradient to [-limit, limit]; this changes its direction.
 
-    def __init__(self, limit):
+    >>> import numpy as np
+    >>> ClipByValue(1.0)(np.array([3.0, -0.5]))
+    array([ 1. , -0.5])
+    """
+
+    def __init__(self, limit: float):
         self.limit = check_float("ClipByValue", "limit", limit, above=0)
 
-    def __call__(self, g):
+    def __call__(self, g: Array) -> Array:
         return xp_of(g).clip(g, -self.limit, self.limit)
 
 
 class ClipByGlobalNorm:
-    """g min(1, limit / norm(g)): one factor for all entries, so the direction stays.
+    """Scale the gradient to a norm of at most `limit`, g min(1, limit / norm(g)).
 
-    Pascanu et al. (2013), algorithm 1.
+    All entries have the same factor, so the direction is kept. Pascanu et al. (2013), algorithm 1.
+
+    >>> import numpy as np
+    >>> ClipByGlobalNorm(1.0)(np.array([3.0, -4.0]))
+    array([ 0.6, -0.8])
     """
 
-    def __init__(self, limit):
+    def __init__(self, limit: float):
         self.limit = check_float("ClipByGlobalNorm", "limit", limit, above=0)
 
-    def __call__(self, g):
+    def __call__(self, g: Array) -> Array:
         xp = xp_of(g)
         largest = xp.maximum(xp.abs(g).max(), xp.finfo(g.dtype).tiny)
-        h = g / largest  # squares of an exploded gradient would overflow; those of h are <= 1
-        length = xp.maximum(xp.sqrt((h * h).sum()), 1)  # the norm is largest * length
+        h = g / largest  # entries of at most 1: the squares of very large gradients would overflow
+        length = xp.maximum(xp.sqrt((h * h).sum()), 1)  # the norm of g is largest * length
         return h * xp.minimum(largest, self.limit / length)
 
 
 class Optimizer:
-    """Base class.
+    """Base class of the optimizers.
 
     Parameters
         learning_rate   a number, or a schedule from `scratchnet.schedules`
         clip            None, or ClipByValue / ClipByGlobalNorm, applied to the whole gradient
     """
 
-    slots = ()  # the names of the vectors a rule keeps, each starting at zero
+    slots: tuple[str, ...] = ()  # names of the optimizer's own vectors, which start at zero
 
-    def __init__(self, learning_rate, clip=None):
+    def __init__(self, learning_rate: Rate, clip: Clip = None):
         if not callable(learning_rate):
             learning_rate = self.option("learning_rate", learning_rate, above=0)
         self.learning_rate, self.clip = learning_rate, clip
-        self.t = 0  # updates done
-        self.vectors = None  # name -> running vector, made at the first step
+        self.t = 0  # number of updates so far
+        self.vectors: dict[str, Array] | None = None  # {slot: vector}, made at the first step
 
-    def option(self, name, value, **limits):
+    def option(self, name: str, value: float, **limits: float) -> float:
         """The value as a float, after checking that it lies within its limits."""
         return check_float(type(self).__name__, name, value, **limits)
 
-    def step(self, parameters, gradient):
-        """One update of the parameters (P,), in place, by their gradient (P,)."""
+    def step(self, parameters: Array, gradient: Array) -> None:
+        """Update the parameters (P,), in place, by their gradient (P,)."""
         w, g = parameters, gradient
         self._check(w, g)
         if self.vectors is None:
@@ -95,20 +122,20 @@ class Optimizer:
             g = self.clip(g)
         rate = rate_at(self.learning_rate, self.t)
         self.t += 1
-        stretch = CHUNK if on_host(w) else w.size  # a GPU wants few, large pieces
-        for i in range(0, w.size, stretch):
-            s = slice(i, i + stretch)
+        size = CHUNK if on_host(w) else w.size  # a GPU is faster on one large array
+        for i in range(0, w.size, size):
+            s = slice(i, i + size)
             self.update(w[s], g[s], rate, *(v[s] for v in self.vectors.values()))
         if self.t % FLUSH_EVERY == 0:
             for v in self.vectors.values():
                 flush_subnormals(v)
 
     def update(self, w, g, rate, *slots):
-        """The rule, in place, for one stretch; self.t counts from 1."""
+        """Apply the rule to one chunk, in place; self.t is 1 in the first update."""
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
     def start(self, w):
-        """A running vector before the first step."""
+        """The vector of a slot before the first step."""
         return xp_of(w).zeros_like(w)
 
     def _check(self, w, g):
@@ -122,16 +149,16 @@ class Optimizer:
         for vector in (self.vectors or {}).values():
             if vector.shape != w.shape:
                 raise ValueError(
-                    f"this {name} has been training {vector.size:,} parameters and cannot go on "
-                    f"with {w.size:,}: make a new optimizer for another model, or after freezing"
+                    f"this {name} expects the {vector.size:,} parameters of its earlier steps; got "
+                    f"{w.size:,}: make a new optimizer for another model, or after freezing layers"
                 )
 
-    def get_state(self):
-        """{name: array or number}: copies of everything a continued run needs."""
+    def get_state(self) -> dict[str, Any]:
+        """Copies {name: array or number} of all that a resumed run needs."""
         return {"t": self.t} | {name: v.copy() for name, v in (self.vectors or {}).items()}
 
-    def set_state(self, state):
-        """Continue from what `get_state` gave, on the current device."""
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore the state of `get_state`, on the current device."""
         self.t = int(state["t"])
         self.vectors = None
         if self.t:
@@ -139,14 +166,30 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """v = momentum v + g;  w -= rate v,  or with nesterov  w -= rate (g + momentum v).
+    """Gradient descent on batches, optionally with momentum.
 
-    Polyak (1964); Nesterov's form as in Sutskever et al. (2013) and PyTorch.
+    v = momentum v + g                w -= rate v
+    with nesterov                     w -= rate (g + momentum v)
+
+    Keras' names and defaults. Polyak (1964); Nesterov's form as in Sutskever et al. (2013) and
+    PyTorch.
+
+    >>> import numpy as np
+    >>> w = np.array([1.0])
+    >>> SGD(learning_rate=0.1).step(w, np.array([2.0]))
+    >>> w
+    array([0.8])
     """
 
-    slots = ("v",)
+    slots: tuple[str, ...] = ("v",)
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, clip=None):
+    def __init__(
+        self,
+        learning_rate: Rate = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        clip: Clip = None,
+    ):
         super().__init__(learning_rate, clip)
         self.momentum = self.option("momentum", momentum, at_least=0, below=1)
         self.nesterov = check_bool("SGD", "nesterov", nesterov)
@@ -164,29 +207,62 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """v = rho v + (1 - rho) g^2;  w -= rate g / (sqrt(v) + epsilon).
+    """RMSprop: the gradient divided by the root of its running mean square.
 
-    Tieleman and Hinton (2012), lecture 6.5. (PyTorch's form; Keras puts epsilon under the root.)
+    v = rho v + (1 - rho) g^2         w -= rate g / (sqrt(v) + epsilon)
+
+    Keras' names and defaults; epsilon outside the root as in PyTorch, where Keras has it inside.
+    Tieleman and Hinton (2012), lecture 6.5.
+
+    >>> import numpy as np
+    >>> w = np.array([1.0])
+    >>> RMSprop(learning_rate=0.1, rho=0.75).step(w, np.array([2.0]))  # v = 1
+    >>> w.round(3)
+    array([0.8])
     """
 
     slots = ("v",)
 
-    def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-7, clip=None):
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        rho: float = 0.9,
+        epsilon: float = 1e-7,
+        clip: Clip = None,
+    ):
         super().__init__(learning_rate, clip)
         self.rho = self.option("rho", rho, at_least=0, below=1)
         self.epsilon = self.option("epsilon", epsilon, above=0)
 
     def update(self, w, g, rate, v):
-        v += (1 - self.rho) * (g * g - v)
+        v += (1 - self.rho) * (g * g - v)  # rho v + (1 - rho) g^2
         w -= rate * g / (xp_of(v).sqrt(v) + self.epsilon)
 
 
 class Adagrad(Optimizer):
-    """v += g^2;  w -= rate g / (sqrt(v) + epsilon): Duchi et al. (2011)."""
+    """Adagrad: the gradient divided by the root of the sum of all its squares so far.
+
+    v += g^2                          w -= rate g / (sqrt(v) + epsilon)
+
+    v starts at initial_accumulator_value. Keras' names, PyTorch's defaults and formula. Duchi et
+    al. (2011).
+
+    >>> import numpy as np
+    >>> w = np.array([1.0])
+    >>> Adagrad(learning_rate=0.1).step(w, np.array([2.0]))
+    >>> w.round(3)
+    array([0.9])
+    """
 
     slots = ("v",)
 
-    def __init__(self, learning_rate=0.01, initial_accumulator_value=0.0, epsilon=1e-10, clip=None):
+    def __init__(
+        self,
+        learning_rate: Rate = 0.01,
+        initial_accumulator_value: float = 0.0,
+        epsilon: float = 1e-10,
+        clip: Clip = None,
+    ):
         super().__init__(learning_rate, clip)
         self.initial_accumulator_value = self.option(
             "initial_accumulator_value", initial_accumulator_value, at_least=0
@@ -201,33 +277,66 @@ class Adagrad(Optimizer):
         w -= rate * g / (xp_of(v).sqrt(v) + self.epsilon)
 
 
-class Adam(Optimizer):
-    """m = b1 m + (1 - b1) g         m^ = m / (1 - b1^t)
-       v = b2 v + (1 - b2) g^2       v^ = v / (1 - b2^t)        w -= rate m^ / (sqrt(v^) + epsilon)
+def plain_adam(w, g, m, v, t, rate=0.001, b1=0.9, b2=0.999, epsilon=1e-8):
+    """Next w, m and v of `Adam` in update t = 1, 2, ...: the formula, line by line.
 
-    m and v start at zero and are too small at first; the divisions by 1 - b^t make up for that.
-    Kingma and Ba (2015), algorithm 1.
+    >>> import numpy as np
+    >>> w, m, v = plain_adam(w=np.array([1.0]), g=np.array([2.0]), m=0.0, v=0.0, t=1, rate=0.1)
+    >>> w.round(3)  # the first step has the length of the rate, whatever g is
+    array([0.9])
+    """
+    m = b1 * m + (1 - b1) * g
+    v = b2 * v + (1 - b2) * g**2
+    m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
+    return w - rate * m_hat / (xp_of(w).sqrt(v_hat) + epsilon), m, v
+
+
+class Adam(Optimizer):
+    """Adam: running means of the gradient and of its square, both corrected for their start at 0.
+
+    m = b1 m + (1 - b1) g             m^ = m / (1 - b1^t)
+    v = b2 v + (1 - b2) g^2           v^ = v / (1 - b2^t)
+    w -= rate m^ / (sqrt(v^) + epsilon)
+
+    m and v start at 0 and are too small in the first updates; the divisions by 1 - b^t correct
+    this. b1 and b2 are the arguments beta_1 and beta_2. Keras' names; defaults of both, but
+    PyTorch's epsilon (Keras has 1e-7). Plain form: `plain_adam`. Kingma and Ba (2015), algorithm 1.
+
+    >>> import numpy as np
+    >>> w = np.array([1.0])
+    >>> Adam(learning_rate=0.1).step(w, np.array([2.0]))
+    >>> w.round(3)
+    array([0.9])
     """
 
     slots = ("m", "v")
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, clip=None):
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        clip: Clip = None,
+    ):
         super().__init__(learning_rate, clip)
         self.beta_1 = self.option("beta_1", beta_1, at_least=0, below=1)
         self.beta_2 = self.option("beta_2", beta_2, at_least=0, below=1)
         self.epsilon = self.option("epsilon", epsilon, above=0)
 
     def update(self, w, g, rate, m, v):
-        xp = xp_of(w)
-        a = g - m  # the one array made here, written again and again: half of a step's time is Adam
+        """Compute `plain_adam` in place, with one temporary array a.
+
+        m^ / (sqrt(v^) + epsilon) = m / (sqrt(v) + epsilon c) * c / (1 - b1^t), c = sqrt(1 - b2^t)
+        """
+        xp, c = xp_of(w), (1 - self.beta_2**self.t) ** 0.5
+        a = g - m
         a *= 1 - self.beta_1
         m += a  # m + (1 - b1) (g - m) = b1 m + (1 - b1) g
         xp.multiply(g, g, out=a)
         a -= v
         a *= 1 - self.beta_2
-        v += a  # likewise with g^2
-        # m^ / (sqrt(v^) + epsilon) = m / (sqrt(v) + epsilon c) * c / (1 - b1^t), c = sqrt(1 - b2^t)
-        c = (1 - self.beta_2**self.t) ** 0.5
+        v += a  # v + (1 - b2) (g^2 - v) = b2 v + (1 - b2) g^2
         xp.sqrt(v, out=a)
         a += self.epsilon * c
         xp.divide(m, a, out=a)
@@ -236,19 +345,26 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam, and before it w -= rate weight_decay w: the decay bypasses m and v.
+    """Adam with decoupled weight decay: before each step, w -= rate weight_decay w.
 
+    The decay is not part of the gradient, and so not of m and v. Keras' names, PyTorch's defaults.
     Loshchilov and Hutter (2019), algorithm 2.
+
+    >>> import numpy as np
+    >>> w = np.array([1.0])
+    >>> AdamW(learning_rate=0.1, weight_decay=0.5).step(w, np.array([2.0]))  # 1 - 0.05 - 0.1
+    >>> w.round(3)
+    array([0.85])
     """
 
     def __init__(
         self,
-        learning_rate=0.001,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        weight_decay=0.01,
-        clip=None,
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        clip: Clip = None,
     ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, clip)
         self.weight_decay = self.option("weight_decay", weight_decay, at_least=0)

@@ -1,24 +1,39 @@
-"""Models and training runs in one .npz file: plain arrays, no pickle, nothing that can run code.
+"""Models and training runs as .npz files: arrays and a line of JSON, no pickle, no code.
 
     save(model, path)      load(model, path)
 
-A file holds "parameters/encoder/dense/W" and so on, and a line of JSON that says what it is. It is
-written beside its place and moved there at the end, so that a killed process leaves the old file.
-Reading checks everything before it changes anything.
+A file has an entry "parameters/encoder/dense/W" for each parameter, "state/..." for each running
+average, and "info", a line of JSON that describes the model. It is written under a temporary name
+and then renamed, so that a crash keeps the old file. `load` checks a file before it changes the
+model.
+
+>>> import tempfile
+>>> from scratchnet.layers import Dense
+>>> model, copy = Dense(2), Dense(2)
+>>> model.build((3,), 0), copy.build((3,), 1)
+((2,), (2,))
+>>> with tempfile.TemporaryDirectory() as folder:
+...     save(model, f"{folder}/model.npz")
+...     load(copy, f"{folder}/model.npz")
+>>> bool((copy.W == model.W).all())
+True
 """
 
 import json
 import os
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from scratchnet.backend import to_numpy, xp_of
+from scratchnet.backend import Array, to_numpy, xp_of
+from scratchnet.layers.base import Layer
 
 VERSION = 1
-UNREADABLE = (  # what NumPy, zipfile, zlib and json raise for a file that is not whole or not ours
+UNREADABLE = (  # errors of NumPy, zipfile, zlib and json for a damaged file or one of another kind
     ValueError,
     KeyError,
     AttributeError,
@@ -33,32 +48,67 @@ UNREADABLE = (  # what NumPy, zipfile, zlib and json raise for a file that is no
 
 
 class FileError(ValueError):
-    """A file that does not hold what was asked of it."""
+    """Error for a file that is damaged, of another kind, or of another model."""
 
 
-def save(model, path):
-    """Write the model's parameters and state to a .npz file."""
+def save(model: Layer, path: str | Path) -> None:
+    """Write the model's parameters and state to a .npz file.
+
+    >>> import tempfile
+    >>> from scratchnet.layers import Dense
+    >>> model = Dense(2)
+    >>> model.build((3,), 0)
+    (2,)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(model, f"{folder}/model.npz")
+    ...     sorted(np.load(f"{folder}/model.npz").files)
+    ['info', 'parameters/W', 'parameters/b']
+    """
     write(path, {"kind": "model", **architecture(model)}, model_arrays(model))
 
 
-def load(model, path):
-    """Read parameters and state into a model of the same build, from a `save` or a checkpoint.
+def load(model: Layer, path: str | Path) -> None:
+    """Read parameters and state into a built model with equal layers, from `save` or a checkpoint.
 
-    Raises FileNotFoundError, or FileError if the file is no such file, is of another version, or
-    holds other layers, names, shapes or dtypes. The model then stays as it was.
+    Raises FileNotFoundError, or FileError if the file is damaged, of another format version, or of
+    a model with other layers, names, shapes or dtypes. The model is not changed then.
+
+    >>> from scratchnet.layers import Dense
+    >>> load(Dense(2), "missing.npz")
+    Traceback (most recent call last):
+    FileNotFoundError: missing.npz does not exist: nothing to load
     """
     info, arrays = read(path, kinds=("model", "checkpoint"))
     load_arrays(model, info, arrays, path)
 
 
-def model_arrays(model):
-    """{"parameters/<path>": array, "state/<path>": array}: all that training changes."""
+def model_arrays(model: Layer) -> dict[str, Array]:
+    """All arrays that training changes, {"parameters/<path>": array, "state/<path>": array}.
+
+    >>> from scratchnet.layers import BatchNormalization
+    >>> model = BatchNormalization(scale=False)
+    >>> model.build((3,), 0)
+    (3,)
+    >>> [*model_arrays(model)]
+    ['parameters/beta', 'state/moving_mean', 'state/moving_variance']
+    """
     groups = {"parameters": model.named_parameters(), "state": model.named_state()}
     return {f"{g}/{n}": a for g, named in groups.items() for n, a in named.items()}
 
 
-def load_arrays(model, info, arrays, path):
-    """Copy the arrays of a file into the model, in place, after checking that all of them fit."""
+def load_arrays(model: Layer, info: dict, arrays: dict[str, Array], path: str | Path) -> None:
+    """Copy the arrays of a file into the model, in place, after checking that all of them fit.
+
+    Raises FileError as `load`.
+
+    >>> from scratchnet.layers import Dense
+    >>> model = Dense(1, use_bias=False)
+    >>> model.build((1,), 0)
+    (1,)
+    >>> load_arrays(model, architecture(model), {"parameters/W": np.float32([[7]])}, "a.npz")
+    >>> model.W.tolist()
+    [[7.0]]
+    """
     layers = architecture(model)["layers"]
     if list(info.get("layers", {}).items()) != list(layers.items()):  # the order counts too
         raise FileError(
@@ -68,8 +118,8 @@ def load_arrays(model, info, arrays, path):
     targets = model_arrays(model)
     saved = {n for n in arrays if n.startswith(("parameters/", "state/"))}
     for name in sorted(saved ^ set(targets)):
-        where = "lacks" if name in targets else "holds, unlike this model,"
-        raise FileError(f"{path} {where} {name!r}: build the model that was saved")
+        problem = "lacks" if name in targets else "has, unlike this model,"
+        raise FileError(f"{path} {problem} {name!r}: build the model that was saved")
     for name, target in targets.items():
         new = arrays[name]
         if new.shape != target.shape or new.dtype != target.dtype:
@@ -81,8 +131,13 @@ def load_arrays(model, info, arrays, path):
         target[...] = xp_of(target).asarray(arrays[name])
 
 
-def architecture(model):
-    """{"layers": {path: class}}: what a file says about the build of its model."""
+def architecture(model: Layer) -> dict[str, Any]:
+    """Description of a model in its file, {"layers": {path: class}}.
+
+    >>> from scratchnet.layers import Dense, Sequential, Tanh
+    >>> architecture(Sequential([Dense(3), Tanh()]))
+    {'layers': {'': 'Sequential', 'dense': 'Dense', 'tanh': 'Tanh'}}
+    """
     layers = model.named_layers()
     return {"layers": {path: type(layer).__name__ for path, layer in layers.items()}}
 
@@ -91,23 +146,37 @@ def _listed(layers):
     return ", ".join(kind for path, kind in layers.items() if kind != "Sequential")
 
 
-def write(path, info, arrays):
-    """Write arrays and an info dictionary to path, all or nothing."""
+def write(path: str | Path, info: dict, arrays: dict[str, Array]) -> None:
+    """Write arrays and an info dictionary to a .npz file, completely or not at all.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(f"{folder}/a.npz", {"kind": "model"}, {"x": np.ones(2)})
+    ...     read(f"{folder}/a.npz", kinds=["model"])
+    ({'scratchnet': 1, 'kind': 'model'}, {'x': array([1., 1.])})
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"scratchnet": VERSION, **info})
     arrays = {name: to_numpy(array) for name, array in arrays.items()}
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with open(part, "wb") as file:
+        with open(temporary, "wb") as file:
             np.savez(file, info=np.array(line), **arrays)
-        os.replace(part, path)
+        os.replace(temporary, path)
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def read(path, kinds):
-    """(info, arrays) of a file that `write` made, if it is of one of these kinds."""
+def read(path: str | Path, kinds: Sequence[str]) -> tuple[dict, dict[str, Array]]:
+    """Return (info, arrays) of a file that `write` made, if info["kind"] is one of the kinds.
+
+    Raises FileNotFoundError or FileError as `load`. Example: see `write`.
+
+    >>> read(".", kinds=["model"])
+    Traceback (most recent call last):
+    scratchnet.saving.FileError: . is a folder: name the .npz file in it
+    """
     if Path(path).is_dir():
         raise FileError(f"{path} is a folder: name the .npz file in it")
     if not Path(path).exists():
@@ -118,13 +187,13 @@ def read(path, kinds):
         info = json.loads(str(arrays.pop("info")))
     except UNREADABLE:
         raise FileError(
-            f"{path} is not a whole scratchnet file (.npz with an 'info' entry): "
-            "damaged, or made by another program"
+            f"{path} is not a complete scratchnet file (.npz with an entry 'info'): it is damaged, "
+            "or was made by another program"
         ) from None
     if not isinstance(info, dict) or info.get("scratchnet") != VERSION:
-        found = info.get("scratchnet") if isinstance(info, dict) else None
+        version = info.get("scratchnet") if isinstance(info, dict) else None
         raise FileError(
-            f"{path} is of format version {found}; this scratchnet reads version {VERSION}: "
+            f"{path} has format version {version}; this scratchnet reads version {VERSION}: "
             "load it with the version that wrote it"
         )
     if info.get("kind") not in kinds:

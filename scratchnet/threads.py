@@ -1,14 +1,18 @@
-"""Threads: a batch cut into shards, each of which goes through the model on a thread of its own.
+"""Threads: a batch is cut into shards, and each thread computes the gradient of a shard.
 
-Layers are pure, so two threads may use one model at once; and the gradient of a batch is the mean
-of the gradients of its shards, weighted by their sizes. The shards are nearly equal, an even number
-of them so that two cores have equal work, the same however many threads there are; and the sum is
-taken in their order: a seed gives the same bits on one thread and on eight. NumPy lets go of
-Python's lock while it computes.
+Layers are pure, so that several threads can use one model at once. The gradient of a batch is the
+mean of the gradients of its shards, weighted by their sizes:
 
-It pays for convolutions, where moving patches takes longer than multiplying them and one core's
-cache holds a shard. A model of Dense layers stays whole: its products are large, and BLAS has
-threads for them.
+    dL/dw = sum over shards of (samples in shard / samples in batch) * dL_shard/dw
+
+The shards are nearly equal, and an even number of them, so that two cores have equal work. Their
+number does not depend on the number of threads, and the sum is taken in their order: equal seeds
+give equal bits on one thread and on eight. The threads run in parallel because NumPy releases
+Python's lock (the GIL) while it computes.
+
+Shards help where a model has convolutions: copying patches takes longer there than multiplying
+them, and the patches of a shard fit into a core's cache. Other models have few and large products,
+for which BLAS has its own threads; their batches stay whole.
 """
 
 import concurrent.futures
@@ -17,10 +21,13 @@ import functools
 import itertools
 import math
 import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from scratchnet.backend import on_host
+from scratchnet.backend import Array, on_host
+from scratchnet.layers.base import Layer
 from scratchnet.layers.conv.convolution import Conv2D, Conv2DTranspose
 from scratchnet.losses import Loss
 from scratchnet.validation import check_positive_int
@@ -28,34 +35,46 @@ from scratchnet.validation import check_positive_int
 SHARD = 48 * 28 * 28  # pixels of the images in a shard, at most: 48 of MNIST's
 
 
-def threads_help(model, x):
-    """True if threads help: convolutions, on the host."""
+def threads_help(model: Layer, x: Array) -> bool:
+    """True if threads make the model faster: it has convolutions, and x is in CPU memory."""
     layers = model.named_layers().values()
     return on_host(x) and any(isinstance(layer, (Conv2D, Conv2DTranspose)) for layer in layers)
 
 
-def shards(model, loss, x):
-    """Slices of the batch x for a training step; one slice for a batch that stays whole.
+def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
+    """Slices of the batch x for a training step: one slice if the batch stays whole.
 
-    It does where threads do not pay, and where a layer or loss needs all of it at once: batch
-    statistics, random numbers drawn in the order of the samples, sums over the batch.
+    The batch stays whole where threads would not help, and where a layer or the loss needs all
+    samples at once: for batch statistics, for sums over the batch, or to draw random numbers in the
+    order of the samples.
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Conv2D
+    >>> from scratchnet.losses import MeanSquaredError
+    >>> model = Conv2D(1, 3)
+    >>> shards(model, MeanSquaredError(), np.zeros((70, 28, 28, 1)))
+    [slice(0, 35, None), slice(35, 70, None)]
     """
-    one = [slice(0, len(x))]
+    whole = [slice(0, len(x))]
     size = max(1, SHARD // math.prod(x.shape[1:3]))
-    small = len(x) <= size * 2 // 3  # no shard of it would be worth a thread
+    small = len(x) <= size * 2 // 3  # half of it would not be worth a thread
     if small or not isinstance(loss, Loss) or not threads_help(model, x):
-        return one
+        return whole
     if any(layer.needs_whole_batch or layer.state for layer in model.named_layers().values()):
-        return one
+        return whole
     count = min(2 * math.ceil(len(x) / (2 * size)), len(x))
     edges = [len(x) * i // count for i in range(count + 1)]
     return list(itertools.starmap(slice, itertools.pairwise(edges)))
 
 
-def on_threads(f, parts, threads=None):
-    """[f(part) for part in parts], on threads, while BLAS keeps to one thread for each.
+def on_threads(f: Callable, parts: Sequence, threads: int | None = None) -> list:
+    """Compute [f(part) for part in parts] on threads; BLAS has one thread in each of them.
 
-    threads: how many; None for one per core.
+    Parameters
+        threads   how many; None: one per core
+
+    >>> on_threads(len, ["a", "bc", "def"], threads=2)
+    [1, 2, 3]
     """
     cores = getattr(os, "process_cpu_count", os.cpu_count)() or 1
     threads = cores if threads is None else check_positive_int("on_threads", "threads", threads)
@@ -64,17 +83,24 @@ def on_threads(f, parts, threads=None):
     with _blas().limit(limits=1, user_api="blas"):
         if threads == 1:
             return [f(part) for part in parts]
-        running = [_pool(threads).submit(contextvars.copy_context().run, f, p) for p in parts]
-        return [task.result() for task in running]
+        # a copied context: a thread has the precision and device of its caller
+        tasks = [_pool(threads).submit(contextvars.copy_context().run, f, p) for p in parts]
+        return [task.result() for task in tasks]
 
 
-def map_batches(f, parts, model, x, threads=None):
-    """[f(part) for part in parts], on threads where they pay for this model and x."""
+def map_batches(
+    f: Callable, parts: Sequence, model: Layer, x: Array, threads: int | None = None
+) -> list:
+    """Compute [f(part) for part in parts], on threads if they help this model and x."""
     return on_threads(f, parts, threads) if threads_help(model, x) else [f(part) for part in parts]
 
 
-def weighted_mean(values, parts):
-    """The mean over all samples, from the means over parts of them, added up in order."""
+def weighted_mean(values: Sequence[Any], parts: Sequence[slice]) -> Any:
+    """Mean over all samples, from the means over parts of them, added in their order.
+
+    >>> weighted_mean([1.0, 4.0], [slice(0, 2), slice(2, 3)])  # (2 * 1 + 1 * 4) / 3
+    2.0
+    """
     if len(values) == 1:
         return values[0]
     n = sum(part.stop - part.start for part in parts)

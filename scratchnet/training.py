@@ -1,19 +1,24 @@
 """The training loop, in pieces that a lesson can also use one by one.
 
-    for i in batches(len(x), batch_size, rng):             # which samples
+    for i in batches(len(x), batch_size, rng):             # indices of the batch's samples
         train_step(model, loss, optimizer, x[i], t[i])     # forward, backward, update
 
-`fit` adds what a long run needs: validation, a history, progress, early stopping, checkpoints.
+`fit` adds validation, a history, a progress bar and callbacks (early stopping, checkpoints).
 """
 
 import dataclasses
 import math
 import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
-from scratchnet.backend import RNG, xp_of
+from scratchnet.backend import RNG, Array, xp_of
+from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
+from scratchnet.losses import Loss
+from scratchnet.optimizers import Optimizer
 from scratchnet.saving import model_arrays
 from scratchnet.threads import map_batches, on_threads, shards, weighted_mean
 from scratchnet.validation import check_positive_int
@@ -22,17 +27,23 @@ __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_s
 
 MUST_BE_FINITE = ("loss", "penalty", "val_loss", "val_penalty")
 
+Metrics: TypeAlias = dict[str, Callable[[Array, Array], Any]]  # {name: f(prediction, target)}
+History: TypeAlias = dict[str, list[float]]
+
 
 class TrainingDiverged(ArithmeticError):
-    """The loss became NaN or infinite. `history` holds the epochs before."""
+    """Error of a run whose loss became NaN or infinite; `history` holds the epochs before."""
 
-    history = None
+    history: History | None = None
 
 
-def batches(n, batch_size, rng=None):
-    """Yield what to index n samples with, a batch at a time; the last batch may be smaller.
+def batches(n: int, batch_size: int, rng: RNG | None = None) -> Iterator[Any]:
+    """Yield the indices of n samples, a batch at a time; the last batch may be smaller.
 
-    With an `RNG` every sample comes once, in random order; without, the batches are slices.
+    With an `RNG` every sample comes once, in random order; without it the batches are slices.
+
+    >>> list(batches(5, batch_size=2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
     check_positive_int("batches", "batch_size", batch_size)
     order = None if rng is None else rng.permutation(n)
@@ -41,86 +52,155 @@ def batches(n, batch_size, rng=None):
         yield s if order is None else order[s]
 
 
-def train_step(model, loss, optimizer, x, target, threads=None):
-    """One update on one batch. Returns (loss, penalty, prediction), still on the device.
+def shard_gradients(model: Layer, loss: Loss, x: Array, target: Array) -> tuple:
+    """Return (loss, penalty, gradient vector, prediction) for a batch, or for a shard of it."""
+    y, cache = model.forward(x, train=True)
+    value, loss_cache = loss.forward(y, target)
+    grads = model.weight_gradients(loss.backward(loss_cache), cache)
+    model.update_running_stats(cache)
+    return value, model.penalty(cache), model.flatten(grads), y
 
-    A convolutional model sees the batch in shards, on threads; see `scratchnet.threads`.
+
+def train_step(
+    model: Layer,
+    loss: Loss,
+    optimizer: Optimizer,
+    x: Array,
+    target: Array,
+    threads: int | None = None,
+) -> tuple:
+    """Update the parameters once. Returns (loss, penalty, prediction), still on the device.
+
+    For a batch that stays whole this is
+
+        value, penalty, gradient, y = shard_gradients(model, loss, x, target)
+        optimizer.step(model.parameters, gradient)
+
+    The batch of a convolutional model is cut into shards, whose gradients are computed on threads
+    and averaged, see `scratchnet.threads`.
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dense
+    >>> from scratchnet.losses import MeanSquaredError
+    >>> from scratchnet.optimizers import SGD
+    >>> model, x = Dense(1, kernel_initializer="zeros"), np.ones((4, 2), dtype="float32")
+    >>> model.build((2,), 0)
+    (1,)
+    >>> value, _, _ = train_step(model, MeanSquaredError(), SGD(0.1), x, x[:, :1])
+    >>> float(value), model.b.round(3).tolist()  # db = 2 (0 - 1)
+    (1.0, [0.2])
     """
-
-    def pull(s):
-        y, cache = model.forward(x[s], train=True)
-        value, loss_cache = loss.forward(y, target[s])
-        grads = model.weight_gradients(loss.backward(loss_cache), cache)
-        model.update_running_stats(cache)
-        return value, model.penalty(cache), model.flatten(grads), y
-
     parts = shards(model, loss, x)
-    values, penalties, grads, ys = zip(*on_threads(pull, parts, threads), strict=True)
+    results = on_threads(lambda s: shard_gradients(model, loss, x[s], target[s]), parts, threads)
+    values, penalties, grads, ys = zip(*results, strict=True)  # a list for each of the four
     optimizer.step(model.parameters, weighted_mean(grads, parts))
     y = ys[0] if len(ys) == 1 else xp_of(*ys).concatenate(ys)
     return weighted_mean(values, parts), weighted_mean(penalties, parts), y
 
 
-def predict(model, x, batch_size=1000, threads=None):
-    """The outputs for all of x, at inference, computed in batches to save memory."""
+def predict(model: Layer, x: Array, batch_size: int = 1000, threads: int | None = None) -> Array:
+    """Outputs of the model for all of x, at inference, computed in batches to save memory.
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dense
+    >>> model = Dense(1, kernel_initializer="ones")
+    >>> model.build((2,), 0)
+    (1,)
+    >>> predict(model, np.ones((3, 2), dtype="float32")).tolist()
+    [[2.0], [2.0], [2.0]]
+    """
     check_data(model, x)
     parts = list(batches(len(x), batch_size))
     return xp_of(x).concatenate(map_batches(lambda s: model(x[s]), parts, model, x, threads))
 
 
-def evaluate(model, loss, x, target, metrics=None, batch_size=1000, threads=None):
-    """{"loss": ..., and one number for each metric}, at inference, averaged over all samples."""
+def evaluate(
+    model: Layer,
+    loss: Loss,
+    x: Array,
+    target: Array,
+    metrics: Metrics | None = None,
+    batch_size: int = 1000,
+    threads: int | None = None,
+) -> dict[str, float]:
+    """Loss and metrics at inference, averaged over all samples: {"loss": ..., name: ...}.
+
+    A model with layers that add a penalty to the loss has the entry "penalty", too.
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dense
+    >>> from scratchnet.losses import MeanSquaredError
+    >>> model, x = Dense(1, kernel_initializer="zeros"), np.ones((4, 2), dtype="float32")
+    >>> model.build((2,), 0)
+    (1,)
+    >>> evaluate(model, MeanSquaredError(), x, 3 * x[:, :1])
+    {'loss': 9.0}
+    """
     check_data(model, x, target)
 
-    def look(s):
+    def evaluate_batch(s):
         y, cache = model.forward(x[s])
         t = target[s]
         return _numbers(loss(y, t), model.penalty(cache), y, t, metrics), len(y)
 
-    mean = _Mean()
-    for numbers, n in map_batches(look, list(batches(len(x), batch_size)), model, x, threads):
+    parts, mean = list(batches(len(x), batch_size)), _Mean()
+    for numbers, n in map_batches(evaluate_batch, parts, model, x, threads):
         mean.add(numbers, n)
     return mean.read()
 
 
 def fit(
-    model,
-    x,
-    target,
+    model: Layer,
+    x: Array,
+    target: Array,
     *,
-    loss,
-    optimizer,
-    epochs=1,
-    batch_size=32,
-    validation=None,
-    metrics=None,
-    callbacks=(),
-    shuffle=True,
-    seed=0,
-    threads=None,
-    verbose=True,
-):
-    """Train a built model; return the history, {"loss": [one number an epoch], ...}.
+    loss: Loss,
+    optimizer: Optimizer,
+    epochs: int = 1,
+    batch_size: int = 32,
+    validation: tuple[Array, Array] | None = None,
+    metrics: Metrics | None = None,
+    callbacks: Sequence = (),
+    shuffle: bool = True,
+    seed: int = 0,
+    threads: int | None = None,
+    verbose: bool = True,
+) -> History:
+    """Train a built model; return the history, {"loss": [one number per epoch], ...}.
 
     Parameters
         x, target    samples along the first axis, floats in the model's precision
         loss         from `scratchnet.losses`
         optimizer    from `scratchnet.optimizers`
-        validation   (x, target) held out, evaluated after each epoch: "val_loss", ...
-        metrics      {name: function(prediction, target)}, also averaged over the epoch
-        callbacks    EarlyStopping, Checkpoint or your own
-        shuffle      draw a new order each epoch
+        validation   (x, target) to evaluate after each epoch: "val_loss", ...
+        metrics      {name: function(prediction, target)}, averaged over the epoch like the loss
+        callbacks    from `scratchnet.callbacks`, or your own
+        shuffle      draw a new order in each epoch
         seed         of order, dropout and noise; equal seeds give equal bits on one machine
         threads      how many, for convolutional models; None: one per core. The numbers do not
                      depend on it, see `scratchnet.threads`
-        verbose      a line an epoch, and on a terminal a progress bar
+        verbose      print a line per epoch, and on a terminal show a progress bar
 
-    "loss" is the average over the epoch's batches while the parameters were moving. What layers
-    add to it (ActivityRegularization) is listed apart, as "penalty"; the sum is minimised.
+    "loss" is the mean over the epoch's batches, while the parameters change. A penalty that layers
+    add to the loss (ActivityRegularization) has an entry of its own, "penalty"; training minimizes
+    the sum.
 
-    Raises ValueError for data that does not fit, NaN or infinite data included, and
-    TrainingDiverged if the loss is no longer a number; the model is then back where the last good
-    epoch left it.
+    Raises ValueError for data that does not fit, including data with NaN or infinite values, and
+    TrainingDiverged if the loss becomes NaN or infinite; the model then has the parameters of the
+    last epoch with a finite loss.
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dense
+    >>> from scratchnet.losses import MeanSquaredError
+    >>> from scratchnet.optimizers import SGD
+    >>> x = np.linspace(-1, 1, 64, dtype="float32").reshape(-1, 1)
+    >>> model = Dense(1)
+    >>> model.build((1,), 0)
+    (1,)
+    >>> run = dict(loss=MeanSquaredError(), optimizer=SGD(0.1), epochs=100, verbose=False)
+    >>> history = fit(model, x, 3 * x + 2, **run)
+    >>> model.W.round(3).tolist(), model.b.round(3).tolist()
+    ([[3.0]], [2.0])
     """
     check_positive_int("fit", "epochs", epochs)
     check_positive_int("fit", "batch_size", batch_size)
@@ -128,7 +208,7 @@ def fit(
     if validation is not None:
         x_val, t_val = validation
         check_data(model, x_val, t_val, of="validation ")
-        evaluate(model, loss, x_val[:1], t_val[:1], metrics)  # complains now, not an epoch later
+        evaluate(model, loss, x_val[:1], t_val[:1], metrics)  # an error now, not an epoch later
     callbacks = sorted(callbacks, key=lambda c: c.runs_last)
     settings = {
         "samples": len(x),
@@ -145,14 +225,14 @@ def fit(
 
     while run.epoch < epochs and not run.stop:
         began = time.perf_counter()
-        good = [array.copy() for array in run.arrays()], optimizer.get_state()
+        backup = [array.copy() for array in run.arrays()], optimizer.get_state()
         numbers = _epoch(run, loss, x, target, metrics, verbose)
         if validation is not None:
             held_out = evaluate(model, loss, x_val, t_val, metrics, threads=threads)
             numbers |= {f"val_{name}": number for name, number in held_out.items()}
-        lost = [name for name in MUST_BE_FINITE if not math.isfinite(numbers.get(name, 0))]
-        if lost or not _finite(*run.arrays()):
-            _give_up(run, good, lost[0] if lost else "parameters", numbers)
+        diverged = [name for name in MUST_BE_FINITE if not math.isfinite(numbers.get(name, 0))]
+        if diverged or not _finite(*run.arrays()):
+            _restore_and_raise(run, backup, diverged[0] if diverged else "parameters", numbers)
         numbers["seconds"] = time.perf_counter() - began
         for name, number in numbers.items():
             run.history.setdefault(name, []).append(number)
@@ -167,9 +247,9 @@ def fit(
 
 
 def _epoch(run, loss, x, target, metrics, verbose):
-    """One pass over the data; the averages of its losses and metrics."""
+    """One pass over the data; returns the averages of its losses and metrics."""
     n, size = len(x), run.settings["batch_size"]
-    rng = RNG(run.settings["seed"]).fork(run.epoch)  # a resumed run draws the same numbers
+    rng = RNG(run.settings["seed"]).fork(run.epoch)  # so that a resumed run draws equal numbers
     run.model.set_rng(rng)
     steps = batches(n, size, rng if run.settings["shuffle"] else None)
     label, mean = f"epoch {run.epoch + 1}/{run.epochs}", _Mean()
@@ -183,20 +263,20 @@ def _epoch(run, loss, x, target, metrics, verbose):
 
 @dataclasses.dataclass
 class Run:
-    """What a callback sees of a `fit` in progress."""
+    """State of a `fit` in progress, the argument of a callback's methods."""
 
-    model: object
-    optimizer: object
-    epochs: int  # wanted
-    settings: dict
+    model: Layer
+    optimizer: Optimizer
+    epochs: int  # to do in all
+    settings: dict[str, Any]
     callbacks: list
     threads: int | None = None
-    epoch: int = 0  # done
-    history: dict = dataclasses.field(default_factory=dict)
-    stop: bool = False
+    epoch: int = 0  # done so far
+    history: History = dataclasses.field(default_factory=dict)
+    stop: bool = False  # a callback sets it to True to end the run after this epoch
 
-    def arrays(self):
-        """Everything that training changes in the model."""
+    def arrays(self) -> list[Array]:
+        """All arrays of the model that training changes: parameters and running averages."""
         return list(model_arrays(self.model).values())
 
 
@@ -207,7 +287,7 @@ def _numbers(value, penalty, y, target, metrics):
 
 
 class _Mean:
-    """Averages over the samples of an epoch, kept on the device until they are read."""
+    """Means over the samples of an epoch, which stay on the device until they are read."""
 
     def __init__(self):
         self.sums, self.n = {}, 0
@@ -219,24 +299,25 @@ class _Mean:
 
     def read(self):
         numbers = {name: float(total) / self.n for name, total in self.sums.items()}
-        if isinstance(self.sums["penalty"], int):  # no layer adds one
+        if isinstance(self.sums["penalty"], int):  # the number 0: no layer adds a penalty
             del numbers["penalty"]
         return numbers
 
 
-def _give_up(run, good, what, numbers):
-    """Put model and optimizer back and raise TrainingDiverged."""
-    for array, was in zip(run.arrays(), good[0], strict=True):
-        array[...] = was
-    run.optimizer.set_state(good[1])
-    became = numbers.get(what, "infinite or NaN")
-    problem = TrainingDiverged(
-        f"the {what} became {became} in epoch {run.epoch + 1}; the model is back where epoch "
-        f"{run.epoch} left it. Lower the learning rate, or clip the gradient: "
+def _restore_and_raise(run, backup, name, numbers):
+    """Restore model and optimizer from the backup, and raise TrainingDiverged."""
+    arrays, optimizer_state = backup
+    for array, saved in zip(run.arrays(), arrays, strict=True):
+        array[...] = saved
+    run.optimizer.set_state(optimizer_state)
+    value = numbers.get(name, "infinite or NaN")
+    error = TrainingDiverged(
+        f"the {name} became {value} in epoch {run.epoch + 1}; the model has the parameters of "
+        f"epoch {run.epoch} again. Lower the learning rate, or clip the gradient: "
         "clip=ClipByGlobalNorm(1.0)"
     )
-    problem.history = run.history
-    raise problem
+    error.history = run.history
+    raise error
 
 
 def _line(numbers):
@@ -244,8 +325,8 @@ def _line(numbers):
     return "  ".join([f"{n} {v:.4f}" for n, v in numbers.items() if n != "seconds"] + [seconds])
 
 
-def check_data(model, x, target=None, of=""):
-    """Raise a sentence for data that cannot be trained on; see `fit`."""
+def check_data(model: Layer, x: Array, target: Array | None = None, of: str = "") -> None:
+    """Raise ValueError or TypeError for data that the model cannot be trained on; see `fit`."""
     if model.input_shape is None:
         raise ValueError(f"{model.title} is not built yet: call build(input_shape, seed) first")
     for name, array in ((f"{of}x", x), (f"{of}target", target)):
@@ -256,16 +337,16 @@ def check_data(model, x, target=None, of=""):
                 f"{name} is a {type(array).__name__}: make it an array, to_device({name})"
             )
         if not len(array):
-            raise ValueError(f"{name} is empty: {array.shape}")
+            raise ValueError(f"{name} is empty, its shape is {array.shape}: pass at least a sample")
         if array.dtype.kind == "f" and not _finite(array):
             raise ValueError(
-                f"{name} holds NaN or infinite values: remove or fill them before training"
+                f"{name} holds NaN or infinite values: remove or replace them before training"
             )
     if target is not None and len(x) != len(target):
         raise ShapeError(f"{of}x has {len(x)} samples, but {of}target has {len(target)}")
 
 
 def _finite(*arrays):
-    """True if no entry is NaN or infinite: one look at the device, however many arrays."""
+    """True if no entry is NaN or infinite; a GPU is read once, for any number of arrays."""
     xp = xp_of(*arrays)
     return bool(xp.stack([xp.isfinite(array).all() for array in arrays]).all())

@@ -1,7 +1,5 @@
 """The gradient checker: it passes what is right, and catches what is broken."""
 
-import inspect
-
 import numpy as np
 import pytest
 
@@ -19,6 +17,7 @@ from scratchnet.layers import (
     Softmax,
 )
 from scratchnet.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
+from scratchnet.validation import constructor_options
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((4, 5))
@@ -53,7 +52,7 @@ def test_every_public_layer_and_loss_has_cases():
 def test_every_option_takes_at_least_two_values(name):
     kind = getattr(layers, name, None) or getattr(losses, name)
     combinations = (LAYERS | LOSSES)[name][0]
-    for option in inspect.signature(kind).parameters:
+    for option in constructor_options(kind):
         values = [str(options.get(option, "default")) for options in combinations]
         if (name, option) == ("MaxPooling2D", "return_indices"):
             continue  # integers have no gradient; checked in test_pooling.py
@@ -64,20 +63,20 @@ def test_every_option_takes_at_least_two_values(name):
 
 
 class MissingTranspose(Dense):
-    def weight_gradients(self, dy, x):
-        return {"W": dy.T @ x, "b": dy.sum(axis=0)}
+    def backward(self, dy, x):
+        return dy @ self.W.T, {"W": dy.T @ x, "b": dy.sum(axis=0)}
 
 
 class SquareMissingTranspose(Dense):
     """With as many units as inputs the wrong gradient even has the right shape."""
 
     def backward(self, dy, x):
-        return dy @ self.W, self.weight_gradients(dy, x)
+        return dy @ self.W, {"W": x.T @ dy, "b": dy.sum(axis=0)}
 
 
 class MeanForSum(Dense):
-    def weight_gradients(self, dy, x):
-        return {"W": x.T @ dy, "b": dy.mean(axis=0)}
+    def backward(self, dy, x):
+        return dy @ self.W.T, {"W": x.T @ dy, "b": dy.mean(axis=0)}
 
 
 class WrongMask(ReLU):
@@ -160,16 +159,16 @@ def test_a_broken_layer_is_caught_inside_a_model_with_its_loss():
 
 def test_a_gradient_of_the_wrong_shape_or_missing_or_unknown_is_named():
     class Odd(Dense):
-        def weight_gradients(self, dy, x):
-            return {"W": x.T @ dy, "c": dy.sum(axis=0)}
+        def backward(self, dy, x):
+            return dy @ self.W.T, {"W": x.T @ dy, "c": dy.sum(axis=0)}
 
     verdicts = {row.name: row.verdict for row in gradcheck(Odd(3), X).rows}
     assert verdicts["b"] == "backward gives no gradient for it"
     assert verdicts["c"] == "no such parameter"
 
     class Wide(Dense):
-        def weight_gradients(self, dy, x):
-            return {"W": x.T @ dy, "b": dy.sum(axis=0, keepdims=True)}
+        def backward(self, dy, x):
+            return dy @ self.W.T, {"W": x.T @ dy, "b": dy.sum(axis=0, keepdims=True)}
 
     verdicts = {row.name: row.verdict for row in gradcheck(Wide(3), X).rows}
     assert verdicts["b"] == "backward's has the shape (1, 3)"
@@ -184,15 +183,15 @@ def test_nan_in_a_gradient_is_wrong():
 
 
 def test_a_forward_that_answers_differently_each_time_is_refused():
-    class Moody(Layer):
+    class NotDeterministic(Layer):
         def forward(self, x, train=False):
             return x * next(self.factors), None
 
-    moody = Moody()
-    moody.factors = iter(np.arange(100.0))
-    moody.__class__.__deepcopy__ = lambda self, memo: self
-    with pytest.raises(ValueError, match="two answers to one question"):
-        gradcheck(moody, X)
+    layer = NotDeterministic()
+    layer.factors = iter(np.arange(100.0))
+    layer.__class__.__deepcopy__ = lambda self, memo: self
+    with pytest.raises(ValueError, match="two calls of forward of .* differ"):
+        gradcheck(layer, X)
 
 
 # -------------------------------------------------------------------------- kinks, samples, copies
@@ -243,7 +242,7 @@ def test_a_layer_that_is_not_built_is_built_on_a_copy():
 
 def test_the_table_can_be_read():
     text = str(gradcheck(Dense(3), X))
-    for word in ("Dense(units=3", "float64", "(5, 3)", "checked", "all gradients agree"):
+    for word in ("Dense(units=3", "x (4, 5)", "float64", "(5, 3)", "checked", "all gradients"):
         assert word in text
 
 

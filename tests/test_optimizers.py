@@ -1,4 +1,4 @@
-"""Optimizers: each against the plain formula of its docstring, and what all of them promise."""
+"""Optimizers: each compared with the plain formula of its docstring, and their common behaviour."""
 
 from functools import partial
 
@@ -16,12 +16,13 @@ from scratchnet.optimizers import (
     ClipByValue,
     Optimizer,
     RMSprop,
+    plain_adam,
 )
 from scratchnet.schedules import CosineDecay
 
 RATE = 0.01
 
-# The plain twins: whole vectors, nothing in place. m and v start at 0, t at 1.
+# The plain forms: whole vectors, nothing in place. m and v start at 0, t at 1.
 
 
 def sgd(w, g, m, v, t):
@@ -49,17 +50,14 @@ def adagrad(w, g, m, v, t):
 
 
 def adam(w, g, m, v, t):
-    m = 0.9 * m + 0.1 * g
-    v = 0.99 * v + 0.01 * g**2
-    m_hat, v_hat = m / (1 - 0.9**t), v / (1 - 0.99**t)
-    return w - RATE * m_hat / (np.sqrt(v_hat) + 1e-8), m, v
+    return plain_adam(w, g, m, v, t, rate=RATE, b2=0.99)
 
 
 def adamw(w, g, m, v, t):
     return adam(w - RATE * 0.1 * w, g, m, v, t)
 
 
-TWINS = {
+PLAIN = {
     sgd: partial(SGD, learning_rate=RATE),
     momentum: partial(SGD, learning_rate=RATE, momentum=0.9),
     nesterov: partial(SGD, learning_rate=RATE, momentum=0.9, nesterov=True),
@@ -69,7 +67,7 @@ TWINS = {
     adamw: partial(AdamW, learning_rate=RATE, beta_2=0.99, weight_decay=0.1),
 }
 each_optimizer = pytest.mark.parametrize(
-    "make", [pytest.param(make, id=plain.__name__) for plain, make in TWINS.items()]
+    "make", [pytest.param(make, id=plain.__name__) for plain, make in PLAIN.items()]
 )
 
 
@@ -81,13 +79,13 @@ def normal(size, seed=0, dtype="float64"):
 
 
 @pytest.mark.parametrize(
-    "stretch, size",
+    "chunk, size",
     [(1, 20), (7, 100), (10, 100), (optimizers.CHUNK, 2 * optimizers.CHUNK + 5)],
 )
-@pytest.mark.parametrize("plain", TWINS, ids=lambda plain: plain.__name__)
-def test_a_step_is_the_plain_formula_however_the_vector_is_cut(plain, stretch, size, monkeypatch):
-    monkeypatch.setattr(optimizers, "CHUNK", stretch)
-    optimizer, w = TWINS[plain](), normal(size)
+@pytest.mark.parametrize("plain", PLAIN, ids=lambda plain: plain.__name__)
+def test_a_step_is_the_plain_formula_for_every_chunk_size(plain, chunk, size, monkeypatch):
+    monkeypatch.setattr(optimizers, "CHUNK", chunk)
+    optimizer, w = PLAIN[plain](), normal(size)
     expected, m, v = w.copy(), 0.0, 0.0
     for t in range(1, 6):
         g = normal(size, seed=t)
@@ -96,10 +94,10 @@ def test_a_step_is_the_plain_formula_however_the_vector_is_cut(plain, stretch, s
         np.testing.assert_allclose(w, expected, rtol=1e-12, atol=1e-15)  # entries near 0 round too
 
 
-def test_every_optimizer_has_a_plain_twin():
+def test_every_optimizer_has_a_plain_form():
     named = {getattr(optimizers, name) for name in optimizers.__all__}
     rules = {c for c in named if issubclass(c, Optimizer)} - {Optimizer}
-    assert rules == {make.func for make in TWINS.values()}
+    assert rules == {make.func for make in PLAIN.values()}
 
 
 @each_optimizer
@@ -131,9 +129,9 @@ def test_everything_keeps_the_precision_of_the_parameters(make, clip, dtype):
     optimizer, seen = make(clip=clip), set()
     rule = optimizer.update
 
-    def watched(w, g, rate, *running):
-        seen.update(a.dtype.name for a in (w, g, *running))
-        rule(w, g, rate, *running)
+    def watched(w, g, rate, *slots):
+        seen.update(a.dtype.name for a in (w, g, *slots))
+        rule(w, g, rate, *slots)
 
     optimizer.update = watched
     optimizer.step(normal(10, dtype=dtype), normal(10, dtype=dtype))
@@ -147,11 +145,11 @@ def test_a_new_optimizer_continues_exactly_from_a_state(make, steps):
     for t in range(steps):
         first.step(w, normal(10, seed=t))
     second.set_state(first.get_state())
-    twin = w.copy()
+    copy = w.copy()
     for t in range(steps, steps + 3):
         first.step(w, normal(10, seed=t))
-        second.step(twin, normal(10, seed=t))  # its own vectors: the first has moved already
-    assert bits(w) == bits(twin)
+        second.step(copy, normal(10, seed=t))  # its own vectors: the first has moved already
+    assert bits(w) == bits(copy)
 
 
 @each_optimizer
@@ -198,7 +196,7 @@ def test_vectors_that_do_not_fit_are_refused_before_anything_moves(make, w, g):
 def test_an_optimizer_of_one_model_refuses_another():
     optimizer, w = Adam(), normal(4)
     optimizer.step(normal(3), normal(3))
-    with pytest.raises(ValueError, match="training 3 parameters and cannot go on with 4: make a"):
+    with pytest.raises(ValueError, match="the 3 parameters of its earlier steps; got 4"):
         optimizer.step(w, normal(4))
     assert bits(w) == bits(normal(4))
 
@@ -258,10 +256,10 @@ def test_clipping_by_norm_leaves_a_zero_gradient_zero():
 def test_the_whole_gradient_is_clipped_before_the_rule_sees_it(make, clip, monkeypatch):
     monkeypatch.setattr(optimizers, "CHUNK", 3)  # pieces: their norms are not the norm
     clipping, plain, w = make(clip=clip), make(), normal(10)
-    twin = w.copy()
+    copy = w.copy()
     for t in range(3):
         g = normal(10, seed=t)
         clipping.step(w, g)
-        plain.step(twin, clip(g))
-    assert bits(w) == bits(twin)
+        plain.step(copy, clip(g))
+    assert bits(w) == bits(copy)
     assert bits(clipping.get_state()) == bits(plain.get_state())

@@ -122,7 +122,7 @@ FOREIGN = {
 @pytest.mark.parametrize("damage", FOREIGN.values(), ids=FOREIGN.keys())
 def test_a_file_of_another_making_is_refused(damage, path):
     damage(path)
-    refused(path, "is not a whole scratchnet file")
+    refused(path, "is not a complete scratchnet file")
 
 
 def test_a_byte_turned_over_anywhere_is_refused_or_without_effect(tmp_path):
@@ -159,10 +159,10 @@ ALTERED = {
         "version 99; this scratchnet reads version 1",
     ),
     "another kind": ({"info": {"kind": "dataset"}}, "holds a 'dataset'; expected model or check"),
-    "a pickled object": ({W: np.array([{}], dtype=object)}, "is not a whole scratchnet file"),
+    "a pickled object": ({W: np.array([{}], dtype=object)}, "is not a complete scratchnet file"),
     "a missing parameter": ({W: None}, f"lacks '{W}'"),
     "a missing average": ({MEAN: None}, f"lacks '{MEAN}'"),
-    "one array more": ({W + "2": np.zeros(3)}, f"holds, unlike this model, '{W}2'"),
+    "one array more": ({W + "2": np.zeros(3)}, f"has, unlike this model, '{W}2'"),
     "another shape": ({W: np.zeros((4, 3), "f4")}, r"is \(4, 3\) float32, .* \(3, 4\) float32"),
     "another precision": ({W: np.zeros((3, 4))}, r"is \(3, 4\) float64, .* \(3, 4\) float32"),
 }

@@ -1,4 +1,4 @@
-"""Threads: a batch in shards is the batch, whatever the number of threads."""
+"""Threads: a batch in shards gives the numbers of the whole batch, on any number of threads."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_a_whole_fit_gives_the_same_bits_on_any_number_of_threads():
     assert run(1) == run(3)
 
 
-def test_the_shards_of_a_batch_pull_as_the_whole_batch_does():
+def test_the_shards_of_a_batch_have_the_gradient_of_the_whole_batch():
     model = autoencoder()
     y, cache = model.forward(X, train=True)
     value, loss_cache = LOSS.forward(y, X)
@@ -90,14 +90,14 @@ def may_be_cut(case):
 def test_two_halves_of_a_batch_give_the_gradients_of_the_whole(case):
     layer, x, dy = example(case, n=6, dtype="float64")
     if case.holds(ActivityRegularization):
-        dy = read_only(dy * 0)  # its own pull is a mean over the batch, dy's is a sum
+        dy = read_only(dy * 0)  # the penalty's gradient is a mean over the batch, dy's a sum
     _, cache = layer.forward(x, train=True)
     dx, grads = layer.backward(dy, cache)
     halves = [layer.backward(dy[s], layer.forward(x[s], train=True)[1]) for s in HALVES]
     scale = 0.5 if case.holds(ActivityRegularization) else 1.0
     np.testing.assert_allclose(np.concatenate([h[0] for h in halves]) * scale, dx, atol=1e-12)
     for name, gradient in grads.items():
-        np.testing.assert_allclose(sum(h[1][name] for h in halves), gradient, atol=1e-12)
+        np.testing.assert_allclose(sum(h[1][name] for h in halves) * scale, gradient, atol=1e-12)
 
 
 # ---------------------------------------------------------------------------------- what is cut
@@ -133,7 +133,7 @@ def test_a_layer_that_needs_its_whole_batch_gets_it(layer):
     assert shards(autoencoder(layer), LOSS, X) == [slice(0, 70)]
 
 
-def test_an_average_price_on_activity_may_be_cut():
+def test_a_batch_with_an_average_activity_penalty_may_be_cut():
     assert len(shards(autoencoder(ActivityRegularization(0.1)), LOSS, X)) == 2
 
 
@@ -142,7 +142,7 @@ def test_a_model_without_convolutions_stays_whole():
     assert shards(model, LOSS, X) == [slice(0, 70)]
 
 
-def test_a_loss_that_is_not_ours_gets_the_whole_batch():
+def test_a_loss_of_unknown_kind_gets_the_whole_batch():
     class Sum:  # it may add up over the batch
         pass
 
@@ -166,7 +166,7 @@ def test_numpys_error_state_holds_on_the_threads_too():
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True])
-def test_a_senseless_number_of_threads_gets_a_sentence(threads):
+def test_an_invalid_number_of_threads_raises_an_error(threads):
     with pytest.raises(ValueError, match="expects threads >= 1; got"):
         on_threads(len, [X, X], threads)
 

@@ -1,4 +1,4 @@
-"""The training loop: its pieces, what a run learns, what it reports, and what it refuses."""
+"""The training loop: its pieces, the results of a run, its reports, and the data it refuses."""
 
 import re
 
@@ -135,7 +135,7 @@ def test_each_epoch_has_its_own_order_and_a_seed_repeats_them():
     assert orders(seed=4) != (first, second)
 
 
-def test_without_shuffling_the_samples_come_as_they_stand():
+def test_without_shuffling_the_samples_come_in_the_given_order():
     assert orders(shuffle=False) == (list(range(N)), list(range(N)))
 
 
@@ -214,7 +214,7 @@ def test_a_terminal_shows_a_bar_too_unless_the_run_is_silent(verbose, capsys, mo
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_loss_that_is_no_number_ends_the_run_at_the_last_good_epoch(value):
+def test_a_loss_that_is_not_finite_ends_the_run_at_the_last_good_epoch(value):
     class Diverging(MeanSquaredError):
         added = iter([0] * 7 + [value] + [0] * 9)  # three steps an epoch: in the third epoch
 
@@ -222,16 +222,16 @@ def test_a_loss_that_is_no_number_ends_the_run_at_the_last_good_epoch(value):
             loss, cache = super().forward(prediction, target)
             return loss + next(self.added), cache
 
-    model, twin = build(), build()
-    good = train(twin, epochs=2)
+    model, other_model = build(), build()
+    good = train(other_model, epochs=2)
     with pytest.raises(TrainingDiverged, match=rf"^the loss became {value} in epoch 3") as end:
         train(model, epochs=5, loss=Diverging())
-    assert "epoch 2 left it. Lower the learning rate, or clip" in str(end.value)
+    assert "the parameters of epoch 2 again. Lower the learning rate, or clip" in str(end.value)
     assert end.value.history["loss"] == good["loss"]
-    assert bits(everything(model)) == bits(everything(twin))
+    assert bits(everything(model)) == bits(everything(other_model))
 
 
-def test_a_learning_rate_far_too_high_is_told_apart_and_clipping_helps():
+def test_a_learning_rate_far_too_high_raises_an_error_and_clipping_helps():
     model = built(Dense(1))
     overflow = np.errstate(all="ignore")
     with unchanged(model), overflow, pytest.raises(TrainingDiverged, match="in epoch 1;"):
@@ -284,7 +284,7 @@ def test_what_cannot_be_trained_is_refused_before_the_model_changes(changes, sen
     ],
     ids=["fit", "evaluate", "predict"],
 )
-def test_every_use_refuses_a_model_that_is_not_built_and_batches_of_nothing(use):
+def test_every_use_refuses_a_model_that_is_not_built_and_an_empty_batch(use):
     with pytest.raises(ValueError, match="Sequential is not built yet: call build"):
         use(Sequential([Dense(1)]))
     with pytest.raises(ValueError, match="expects batch_size >= 1; got 0"):

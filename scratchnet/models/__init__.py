@@ -1,1 +1,1 @@
-"""Models that need a training step, or an evaluation, of their own."""
+"""Generative models with training steps of their own (GAN, VAE), and a judge of their samples."""

@@ -1,63 +1,84 @@
-"""GAN: a generator learns from the gradient of a discriminator that learns against it."""
+"""Generative adversarial network: a generator learns from the gradient of a discriminator."""
 
-from scratchnet.backend import RNG, as_rng, xp_of
+from collections.abc import Callable
+from typing import Any
+
+from scratchnet.backend import RNG, Array, as_rng, xp_of
+from scratchnet.layers.base import Layer
 from scratchnet.losses import BinaryCrossEntropy
+from scratchnet.optimizers import Optimizer
 from scratchnet.saving import model_arrays
-from scratchnet.training import batches
+from scratchnet.training import History, batches
 from scratchnet.validation import check_float, check_positive_int
 
 
 class GAN:
-    """L_D = -mean log s(D(x)) - mean log(1 - s(D(G(z))))        L_G = -mean log s(D(G(z)))
+    """Generator G and discriminator D, trained in turn with the non-saturating loss.
 
-    D gives logits (N, 1), s is the sigmoid. L_G is the non-saturating form: where D is sure, the
-    original log(1 - s(D(G(z)))) has no slope left, this one has. Goodfellow et al. (2014).
+    L_D = -mean log s(D(x)) - mean log(1 - s(D(G(z))))        L_G = -mean log s(D(G(z)))
 
-    D's update  dL_D/da = (s(a) - t) / N, t = 1 for x and 0 for G(z), on to the weights of D
-    G's update  dL_G/da = (s(a) - 1) / N, through D to dL_G/dG(z), on to the weights of G: D's own
-                gradients are not computed on the way
+    x are real samples, z random codes, D(x) logits (N, 1) and s is the sigmoid. The original loss
+    of G, mean log(1 - s(D(G(z)))), has a gradient of almost 0 where D is sure that G(z) is not
+    real; L_G has not. Goodfellow et al. (2014).
+
+    Update of D   dL_D/da = (s(a) - t) / N for a = D(x), t = 1 and a = D(G(z)), t = 0; on to the
+                  weights of D
+    Update of G   dL_G/da = (s(a) - 1) / N for a = D(G(z)); through D to dL_G/dG(z), on to the
+                  weights of G. The gradients of D's weights are not computed
 
     Parameters
         generator       z (N, Z) -> x
-        discriminator   x -> logits (N, 1): no sigmoid at its end
-        smoothing       targets 1 - smoothing for real samples: Salimans et al. (2016), one-sided
-        averaging       decay d of a running mean of G's weights, from which `sample` draws; 0: of
-                        the last weights alone. Training does not see it. Yazici et al. (2019)
+        discriminator   x -> logits (N, 1), without a sigmoid at its end
+        smoothing       one-sided label smoothing: the target for real samples is 1 - smoothing.
+                        Salimans et al. (2016)
+        ema_decay       decay d of an exponential moving average of G's weights, with which `sample`
+                        draws; training does not use it. 0: no average. Yazici et al. (2019)
+
+    >>> from scratchnet.layers import Dense, LeakyReLU, Sequential
+    >>> g, d = Sequential([Dense(8), LeakyReLU(), Dense(2)]), Sequential([Dense(1)])
+    >>> g.build((3,), 0), d.build((2,), 1)
+    ((2,), (1,))
+    >>> GAN(g, d).sample(5, seed=0).shape
+    (5, 2)
     """
 
-    def __init__(self, generator, discriminator, smoothing=0.0, ema_decay=0.0):
+    def __init__(
+        self,
+        generator: Layer,
+        discriminator: Layer,
+        smoothing: float = 0.0,
+        ema_decay: float = 0.0,
+    ):
         self.generator, self.discriminator = generator, discriminator
         self.smoothing = check_float("GAN", "smoothing", smoothing, at_least=0, below=1)
         self.ema_decay = check_float("GAN", "ema_decay", ema_decay, at_least=0, below=1)
         self.loss = BinaryCrossEntropy(from_logits=True)
-        self.averaged, self.t = None, 0  # a copy of G with mean weights; steps it has seen
+        self.mean_generator, self.t = None, 0  # a copy of G with mean weights; updates of it
 
-    def discriminator_gradients(self, x, z):
-        """(L_D, {name: gradient}, D's two caches) for real x and codes z."""
+    def discriminator_gradients(self, x: Array, z: Array) -> tuple:
+        """Return (L_D, {name: gradient}, the two caches of D) for real samples x and codes z."""
         fake, _ = self.generator.forward(z, train=True)
         total, grads, caches = 0, {}, []
-        for samples, label in ((x, 1 - self.smoothing), (fake, 0)):
-            value, g, cache = self._pull(samples, label)
+        for samples, target in ((x, 1 - self.smoothing), (fake, 0)):
+            a, cache = self.discriminator.forward(samples, train=True)
+            value, loss_cache = self.loss.forward(a, xp_of(a).full_like(a, target))
+            g = self.discriminator.weight_gradients(self.loss.backward(loss_cache), cache)
             total, caches = total + value, [*caches, cache]
             grads = {name: grads[name] + g[name] for name in grads} or g
         return total, grads, caches
 
-    def _pull(self, samples, label):
-        a, cache = self.discriminator.forward(samples, train=True)
-        value, loss_cache = self.loss.forward(a, xp_of(a).full_like(a, label))
-        grads = self.discriminator.weight_gradients(self.loss.backward(loss_cache), cache)
-        return value, grads, cache
-
-    def generator_gradients(self, z):
-        """(L_G, {name: gradient}, G's cache): through a D that is not updated."""
+    def generator_gradients(self, z: Array) -> tuple:
+        """Return (L_G, {name: gradient}, the cache of G) for codes z; D is not updated."""
         fake, cache = self.generator.forward(z, train=True)
         a, d_cache = self.discriminator.forward(fake, train=True)
         value, loss_cache = self.loss.forward(a, xp_of(a).ones_like(a))
         d_fake = self.discriminator.input_gradient(self.loss.backward(loss_cache), d_cache)
         return value, self.generator.weight_gradients(d_fake, cache), cache
 
-    def train_step(self, x, z_d, z_g, optimizer_d, optimizer_g):
-        """One update of D, then one of G. Returns (L_D, L_G), each from before its update."""
+    def train_step(
+        self, x: Array, z_d: Array, z_g: Array, optimizer_d: Optimizer, optimizer_g: Optimizer
+    ) -> tuple:
+        """Update D with x and z_d, then G with z_g. Returns (L_D, L_G), each before its update."""
         d, g = self.discriminator, self.generator
         loss_d, grads, caches = self.discriminator_gradients(x, z_d)
         optimizer_d.step(d.parameters, d.flatten(grads))
@@ -67,28 +88,38 @@ class GAN:
         optimizer_g.step(g.parameters, g.flatten(grads))
         g.update_running_stats(cache)
         if self.ema_decay:
-            self._average()
+            self._update_mean()
         return loss_d, loss_g
 
-    def _average(self):
+    def _update_mean(self):
         """mean += (1 - d) / (1 - d^t) (w - mean), for weights and running averages of layers.
 
-        The division by 1 - d^t makes the first ones a true mean, as in Adam.
+        Because of the division by 1 - d^t the first weights have their full share, as in Adam.
         """
-        self.averaged = self.averaged or self.generator.map_arrays(lambda array: array.copy())
+        self.mean_generator = self.mean_generator or self.generator.map_arrays(lambda a: a.copy())
         self.t += 1
         share = (1 - self.ema_decay) / (1 - self.ema_decay**self.t)
-        now = model_arrays(self.generator)
-        for name, mean in model_arrays(self.averaged).items():
-            mean += share * (now[name] - mean)
+        arrays = model_arrays(self.generator)
+        for name, mean in model_arrays(self.mean_generator).items():
+            mean += share * (arrays[name] - mean)
 
-    def fit(self, x, *, optimizer_d, optimizer_g, epochs=1, batch_size=128, seed=0, on_epoch=None):
-        """Train; return {"discriminator": [...], "generator": [...]}, a number an epoch.
+    def fit(
+        self,
+        x: Array,
+        *,
+        optimizer_d: Optimizer,
+        optimizer_g: Optimizer,
+        epochs: int = 1,
+        batch_size: int = 128,
+        seed: int = 0,
+        on_epoch: Callable[[int, History], None] | None = None,
+    ) -> History:
+        """Train; return {"discriminator": [...], "generator": [...]}, the mean loss of each epoch.
 
-        on_epoch(epoch, history) is called after each: to draw samples, to print.
+        on_epoch(epoch, history) is called after each epoch: to draw samples, to print.
         """
         check_positive_int("fit", "epochs", epochs)
-        history = {"discriminator": [], "generator": []}
+        history: History = {"discriminator": [], "generator": []}
         for epoch in range(epochs):
             rng = RNG(seed).fork(epoch)
             for model in (self.generator, self.discriminator):
@@ -98,18 +129,19 @@ class GAN:
                 z_d, z_g = self.codes(len(x[i]), rng), self.codes(len(x[i]), rng)
                 values = self.train_step(x[i], z_d, z_g, optimizer_d, optimizer_g)
                 sums = [s + value * len(z_d) for s, value in zip(sums, values, strict=True)]
-            for side, total in zip(history.values(), sums, strict=True):
-                side.append(float(total) / len(x))
+            for losses, total in zip(history.values(), sums, strict=True):
+                losses.append(float(total) / len(x))
             if on_epoch is not None:
                 on_epoch(epoch, history)
         return history
 
-    def codes(self, n, seed):
-        """Codes z ~ N(0, I) for n samples, (n, Z), on the generator's device."""
+    def codes(self, n: int, seed: int | RNG) -> Array:
+        """Random codes z ~ N(0, I) for n samples, (n, Z), on the generator's device."""
         weights = self.generator.parameters
-        shape = (n, *self.generator.input_shape)
-        return as_rng(seed).normal(like=xp_of(weights).empty(shape, dtype=weights.dtype))
+        input_shape: Any = self.generator.input_shape  # (Z,)
+        like = xp_of(weights).empty((n, *input_shape), dtype=weights.dtype)
+        return as_rng(seed).normal(like=like)
 
-    def sample(self, n, seed):
-        """n samples of the generator, at inference; with `averaging`, of its mean."""
-        return (self.averaged or self.generator)(self.codes(n, seed))
+    def sample(self, n: int, seed: int | RNG) -> Array:
+        """Samples of the generator, or of its average if there is an ema_decay, (n, ...)."""
+        return (self.mean_generator or self.generator)(self.codes(n, seed))

@@ -1,54 +1,67 @@
-"""How good generated digits are, as a classifier of real ones sees them; nothing to download.
+"""Quality of generated digits, measured with a classifier that is trained on real ones.
 
-    Frechet distance   between what its second hidden layer makes of real pictures and of samples
-    class shares       how many samples it reads as 0, as 1, ...: a collapsed model has few classes
+    Frechet distance   of the features, the classifier's second hidden layer, of real and of
+                       generated images: the FID with this classifier in place of Inception
+    class shares       share of the generated images that it assigns to each class; a generator with
+                       mode collapse has few classes
 
-The distance depends on the classifier, so numbers compare only within one of them.
+The distance depends on the classifier: compare only numbers of one and the same.
 """
 
 from pathlib import Path
+from typing import Any
 
-from scratchnet.backend import to_numpy, xp_of
+from scratchnet.backend import Array, to_numpy, xp_of
 from scratchnet.layers import Dense, ReLU, Sequential
 from scratchnet.losses import SoftmaxCrossEntropy
 from scratchnet.metrics import frechet_distance
 from scratchnet.optimizers import Adam
 from scratchnet.saving import load, save
-from scratchnet.training import fit, predict
+from scratchnet.training import History, fit, predict
 
 
 class Judge:
-    """The classifier of lesson 02, x (N, D) -> 256 -> 128 features -> K scores, ReLU between.
+    """Classifier of the digits lesson: x (N, D) -> 256 -> 128 features -> K logits, with ReLU.
 
     Parameters
-        pixels    D, of a picture as one row, values in [0, 1]
+        pixels    D, number of pixels of an image, with values in [0, 1]
         classes   K
+        seed      of the initial weights
+
+    >>> import numpy as np
+    >>> judge = Judge(pixels=4, classes=2)
+    >>> x = np.eye(4, dtype="float32")
+    >>> judge.features(x).shape, judge.shares(x).sum()
+    ((4, 128), np.float64(1.0))
     """
 
-    def __init__(self, pixels=784, classes=10, seed=0):
+    def __init__(self, pixels: int = 784, classes: int = 10, seed: int = 0):
         self.features = Sequential([Dense(256), ReLU(), Dense(128), ReLU()], name="features")
         self.classes = classes
         self.model = Sequential([self.features, Dense(classes)], name="judge")
         self.model.build((pixels,), seed)
 
-    def train(self, x, t, epochs=5, batch_size=64, seed=0):
-        """Learn pictures x (N, D) and their classes t (N,), as lesson 02 does."""
-        settings = dict(epochs=epochs, batch_size=batch_size, seed=seed, verbose=False)
-        return fit(self.model, x, t, loss=SoftmaxCrossEntropy(), optimizer=Adam(), **settings)
+    def train(
+        self, x: Array, t: Array, epochs: int = 5, batch_size: int = 64, seed: int = 0
+    ) -> History:
+        """Train on images x (N, D) and their classes t (N,)."""
+        settings: dict[str, Any] = dict(epochs=epochs, batch_size=batch_size, seed=seed)
+        settings |= dict(loss=SoftmaxCrossEntropy(), optimizer=Adam(), verbose=False)
+        return fit(self.model, x, t, **settings)
 
-    def load_or_train(self, path, x, t, **settings):
-        """Read the weights from this .npz file; where there is none, `train` and write it."""
+    def load_or_train(self, path: str | Path, x: Array, t: Array, **settings: Any) -> None:
+        """Load the weights from a .npz file; if it does not exist, `train` and write it."""
         if Path(path).exists():
             load(self.model, path)
         else:
             self.train(x, t, **settings)
             save(self.model, path)
 
-    def shares(self, x):
-        """The share of each class among these pictures, by its own reading: (K,), on the host."""
-        answer = predict(self.model, x).argmax(axis=1)  # (N,)
-        return to_numpy((answer[:, None] == xp_of(x).arange(self.classes)).mean(axis=0))
+    def shares(self, x: Array) -> Array:
+        """Share of the images x (N, D) assigned to each class, a NumPy array (K,)."""
+        classes = predict(self.model, x).argmax(axis=1)  # (N,)
+        return to_numpy((classes[:, None] == xp_of(x).arange(self.classes)).mean(axis=0))
 
-    def distance(self, x, y):
-        """The Frechet distance between the features of two sets of pictures, (N, D) and (M, D)."""
+    def distance(self, x: Array, y: Array) -> float:
+        """Frechet distance between the features of two sets of images, (N, D) and (M, D)."""
         return frechet_distance(predict(self.features, x), predict(self.features, y))

@@ -54,13 +54,13 @@ def slope(f, array, eps=1e-6):
 
 @pytest.mark.parametrize("beta", [1.0, 0.0, 4.0])
 @bernoulli_and_gaussian
-def test_the_gradient_of_the_whole_vae_loss_is_right_with_its_noise_held(beta, sigma):
+def test_the_gradient_of_the_whole_vae_loss_is_right_for_fixed_noise(beta, sigma):
     vae, x = small_vae(beta, sigma), pixels()
     report = gradcheck(vae.model, x, x, loss=vae.loss)
     assert report.ok, str(report)
 
 
-def test_the_price_of_sampling_is_kl_and_without_beta_there_is_none():
+def test_the_penalty_of_sampling_is_kl_times_beta():
     x = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
     kl, (dm, dv) = KLToStandardNormal(), (None, None)
     value, cache = kl.forward(x[:, :3], x[:, 3:])
@@ -74,7 +74,7 @@ def test_the_price_of_sampling_is_kl_and_without_beta_there_is_none():
         assert_allclose(dx, beta * np.concatenate([dm, dv], axis=1), rtol=1e-6)
 
 
-def test_sampling_has_the_mean_and_the_spread_it_was_told():
+def test_sampling_has_the_mean_and_standard_deviation_of_its_input():
     layer = Sampling()
     layer.build((2,), 0)
     x = np.tile(np.float32([2.0, np.log(9.0)]), (20000, 1))
@@ -93,7 +93,7 @@ def test_an_extreme_log_variance_gives_no_nan(v):
     assert np.isfinite(z).all() and np.isfinite(dx).all() and np.isfinite(layer.penalty(cache))
 
 
-def test_an_odd_number_of_means_and_log_variances_is_refused_in_words():
+def test_an_odd_number_of_means_and_log_variances_raises_an_error():
     with pytest.raises(ValueError, match="an even number; got 5"):
         Sampling().build((5,), 0)
 
@@ -194,8 +194,8 @@ def test_a_mean_generator_has_the_weighted_mean_of_all_weights_and_training_does
             seen += [plain.generator.parameters.copy()] if one is plain else []
     assert (gan.generator.parameters == plain.generator.parameters).all()
     expected = np.average(seen, axis=0, weights=0.9 ** np.arange(5)[::-1])
-    assert_allclose(gan.averaged.parameters, expected, rtol=1e-5, atol=1e-7)
-    assert (gan.sample(4, 0) == gan.averaged(gan.codes(4, 0))).all()
+    assert_allclose(gan.mean_generator.parameters, expected, rtol=1e-5, atol=1e-7)
+    assert (gan.sample(4, 0) == gan.mean_generator(gan.codes(4, 0))).all()
     assert (plain.sample(4, 0) == plain.generator(plain.codes(4, 0))).all()
 
 

@@ -1,4 +1,4 @@
-"""The judge of generated pictures: trained once, kept in a file, and not fooled by a collapse."""
+"""The judge of generated images: trained once, saved, and able to detect mode collapse."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from scratchnet.saving import FileError, save
 
 
 def blobs(n=600, seed=0):
-    """Pictures of six pixels in three classes, each bright at its own two."""
+    """Images of six pixels in three classes, each bright at its own two."""
     rng = np.random.default_rng(seed)
     t = rng.integers(0, 3, n)
     return (0.2 * rng.random((n, 6)) + 0.8 * np.eye(3)[t].repeat(2, axis=1)).astype("float32"), t
@@ -59,7 +59,7 @@ def test_it_is_trained_once_and_then_read_from_its_file(tmp_path):
     assert (first.model.parameters != Judge(6, 3).model.parameters).any()
 
 
-def test_the_file_of_another_judge_is_refused_in_words(tmp_path):
+def test_the_file_of_another_judge_raises_an_error(tmp_path):
     save(Judge(7, 3).model, tmp_path / "judge.npz")
     with pytest.raises(FileError, match="build the model that was saved"):
         Judge(6, 3).load_or_train(tmp_path / "judge.npz", *blobs())

@@ -1,6 +1,15 @@
-"""Our objects beside the framework calls they stand for: what test_golden.py compares.
+"""Pairs of a framework's call and our object with the same result, compared by test_golden.py.
 
 The calls are the names of the cases in torch.npz and keras.npz, and the code that made them.
+
+To compare a new layer with PyTorch (or Keras), if the framework has it:
+
+    1. add the pair to LAYERS here:                  "F.selu(x)": SELU(),
+    2. add the call, with its inputs, at the end of  make_torch.py (or make_keras.py):
+       layer("F.selu(x)", kinked(4, 5)); parameters are keyword arguments: gamma=normal(5)
+    3. run that script, which needs the framework and writes the .npz file.
+
+Until then the test of completeness is skipped, with the layer's name.
 """
 
 from scratchnet.layers import (

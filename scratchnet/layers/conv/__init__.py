@@ -1,1 +1,1 @@
-"""Convolution, pooling, unpooling and upsampling, and the window arithmetic they share."""
+"""Convolution, pooling, unpooling and upsampling layers, and the windows that they share."""

@@ -1,44 +1,59 @@
-"""Conv2D and Conv2DTranspose: one pair of functions, used in both directions.
+"""Conv2D and Conv2DTranspose: each is the other's backward pass.
 
-    gather     patches(x) W             Conv2D forward,    Conv2DTranspose backward to x
-    scatter    add_patches(x W^T)       Conv2D backward,   Conv2DTranspose forward
+                            Conv2D                          Conv2DTranspose
+    patches(x) W            forward                         backward, dx
+    add_patches(x W^T)      backward, dx                    forward
 
-N batch, H, W and OH, OW height and width of x and y, C channels in, F filters out, (KH, KW) kernel.
+For a Conv2D's dx and a Conv2DTranspose's dx, read dy in place of x. `fast_paths.py` computes both
+products and dW; `scratchnet.layers.plain` has the same formulas as loops over the windows.
+
+N batch, (H, W) and (OH, OW) size of x and y, C channels, F filters, (KH, KW) size of the kernel.
 """
 
 from scratchnet.backend import xp_of, zeros
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
-from scratchnet.layers.conv.im2col import convolve, convolve_transposed, kernel_gradient
+from scratchnet.layers.conv.fast_paths import convolve, convolve_transposed, kernel_gradient
 from scratchnet.layers.conv.padding import checked_padding, image_shape, pair, windows_on
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.validation import check_bool, check_positive_int, require
 
 
 class Conv2D(Layer):
-    """y[n, i, j, f] = b[f] + sum over a, b, c of x[n, is + ad - p, js + bd - p, c] W[a, b, c, f]
+    """Convolution of images: each pixel of y is a weighted sum over a window of x.
 
-    Each window of x is a row of the matrix patches(x); the sum is one matrix product with it.
+    y[n, i, j, f] = b[f] + sum over u, v, c of x[n, i*s + u*d - p, j*s + v*d - p, c] W[u, v, c, f]
 
-    forward    y  = patches(x) W + b                       (N, H, W, C) -> (N, OH, OW, F)
-    backward   dW = patches(x)^T dy      db = sum of dy over batch and pixels
-               dx = add_patches(dy W^T)                    each window's pull put back where it saw
+    with stride s, dilation rate d and padding p. As in other libraries the kernel is not flipped;
+    in mathematics the formula is called cross-correlation. `patches(x)` is the matrix with the
+    window of x at each (i, j) as a row: the sums for all n, i, j and f are one matrix product.
 
-    As in every such library the kernel is not turned round: it is a cross-correlation.
+    forward    y  = patches(x) W + b                (N, H, W, C) -> (N, OH, OW, F)
+    backward   dW = patches(x)^T dy                 db = sum of dy over batch and pixels
+               dx = add_patches(dy W^T)             each window's gradient is added to its pixels
+
+    Plain form: `conv2d` in scratchnet/layers/plain.py. The table of the paths that are computed in
+    its place, and why, is the docstring of `choose_path` in scratchnet/layers/conv/fast_paths.py.
 
     Parameters
-        filters              F, how many numbers come out at each place
+        filters              F, number of channels of y
         kernel_size          KH, KW; one number or two, as for strides and dilation_rate
-        strides              s, steps from one window to the next, in pixels
-        padding              "valid", "same" (OH = ceil(H / s)), or pixels of zeros: 1, (1, 2),
-                             ((top, bottom), (left, right))
-        dilation_rate        d, the distance between neighbours of a kernel, in pixels
-        groups               channels are dealt into so many groups, filters too, and a filter sees
-                             its own group only: W (KH, KW, C / groups, F)
+        strides              s, pixels from one window to the next
+        padding              p, zeros around x: "valid" (none), "same" (OH = ceil(H / s)), or pixels
+                             as 1, (1, 2) or ((top, bottom), (left, right))
+        dilation_rate        d, pixels from one entry of the kernel to the next
+        groups               number of equal groups of channels and of filters; the filters of a
+                             group use its channels only, and W is (KH, KW, C / groups, F)
         use_bias             False leaves b out
-        kernel_initializer   how W is drawn: a name in `scratchnet.initializers`, or a function
+        kernel_initializer   initial W: a name in `scratchnet.initializers`, or a function
 
     Dumoulin and Visin (2016), "A guide to convolution arithmetic for deep learning".
+
+    >>> layer = Conv2D(filters=8, kernel_size=3, strides=2, padding="same")
+    >>> layer.build((28, 28, 1), 0)
+    (14, 14, 8)
+    >>> layer.W.shape
+    (3, 3, 1, 8)
     """
 
     remembers = "x"
@@ -59,69 +74,81 @@ class Conv2D(Layer):
         self.filters = check_positive_int("Conv2D", "filters", filters)
         self.kernel_size = pair("Conv2D", "kernel_size", kernel_size)
         self.strides = pair("Conv2D", "strides", strides)
-        self.padding = checked_padding("Conv2D", padding)
+        self.padding = checked_padding("Conv2D", "padding", padding, words=("valid", "same"))
         self.dilation_rate = pair("Conv2D", "dilation_rate", dilation_rate)
         self.groups = check_positive_int("Conv2D", "groups", groups)
         require(
             self.filters % self.groups == 0,
-            f"Conv2D expects filters that {groups} groups can share; got {filters}",
+            f"Conv2D expects filters that are a multiple of groups={groups}; got {filters}",
         )
         self.use_bias = check_bool("Conv2D", "use_bias", use_bias)
         self.kernel_initializer = kernel_initializer
-        self.draw = initializer(kernel_initializer)
+        self.initializer = initializer(kernel_initializer)
 
     def build(self, input_shape, rng):
         size, c = image_shape(self, input_shape)
         if c % self.groups:
-            raise ShapeError(f"{self.title}: {self.groups} groups cannot share {c} channels")
+            raise ShapeError(
+                f"{self.title} expects channels that are a multiple of groups={self.groups}; "
+                f"got {c}"
+            )
         self.windows = windows_on(self, size, self.kernel_size, self.strides, self.dilation_rate)
-        self.add("W", self.draw(rng, (*self.kernel_size, c // self.groups, self.filters)))
+        self.add("W", self.initializer(rng, (*self.kernel_size, c // self.groups, self.filters)))
         if self.use_bias:
             self.add("b", zeros((self.filters,)))
-        return (*self.windows.output, self.filters)
+        return (*self.windows.output_size, self.filters)
 
     def forward(self, x, train=False):
-        parts = [convolve(x[..., c], self.W[..., f], self.windows) for c, f in self.group_slices()]
-        return _add_bias(self, _together(parts)), x  # (N, OH, OW, F)
+        y = [convolve(x[..., c], self.W[..., f], self.windows) for c, f in self.group_slices()]
+        return _add_bias(self, _concatenate(y)), x  # (N, OH, OW, F)
 
     def backward(self, dy, x):
-        parts = [
+        dx = [
             convolve_transposed(dy[..., f], self.W[..., f], self.windows)
             for _, f in self.group_slices()
         ]
-        return _together(parts), self.weight_gradients(dy, x)  # (N, H, W, C)
+        return _concatenate(dx), self.weight_gradients(dy, x)  # (N, H, W, C)
 
     def weight_gradients(self, dy, x):
-        parts = [
-            kernel_gradient(x[..., c], dy[..., f], self.windows) for c, f in self.group_slices()
-        ]
-        return _with_bias(self, _together(parts), dy)
+        dW = [kernel_gradient(x[..., c], dy[..., f], self.windows) for c, f in self.group_slices()]
+        return _with_bias_gradient(self, _concatenate(dW), dy)
 
     def group_slices(self):
-        """(which channels, which filters) for each group."""
+        """The slice of the channels and the slice of the filters of each group."""
         c, f = self.W.shape[2], self.filters // self.groups
-        return [(slice(g * c, (g + 1) * c), slice(g * f, (g + 1) * f)) for g in range(self.groups)]
+        return [(slice(k * c, k * c + c), slice(k * f, k * f + f)) for k in range(self.groups)]
 
 
 class Conv2DTranspose(Layer):
-    """The transpose of a Conv2D: <conv(x), y> = <x, conv_transpose(y)> for one and the same W.
+    """Transposed convolution of images: each pixel of x adds a multiple of the kernel to y.
 
-    Each pixel of x is multiplied by the whole kernel and added into y, a stride further for the
-    next pixel: so a stride of 2 doubles an image.
+    y[n, i*s + u - p, j*s + v - p, f] += sum over c of x[n, i, j, c] W[u, v, f, c]  for all i, j
+    y[n, i, j, f] += b[f]
 
-    forward    y  = add_patches(x W^T) + b                 (N, H, W, C) -> (N, OH, OW, F)
-    backward   dx = patches(dy) W      dW = patches(dy)^T x      db = sum of dy
+    forward    y  = add_patches(x W^T) + b          (N, H, W, C) -> (N, OH, OW, F)
+    backward   dx = patches(dy) W                   dW = patches(dy)^T x
+               db = sum of dy over batch and pixels
 
-    W is (KH, KW, F, C), the very array of the convolution from y to x. It undoes that one's shape,
-    not its values: it is no inverse, though often called "deconvolution".
+    It is the transpose of the Conv2D with the same W (KH, KW, F, C), which maps (N, OH, OW, F) to
+    (N, H, W, C): the sum of conv(y) * x equals the sum of y * conv_transpose(x), without biases. It
+    restores that convolution's input shape, not its input: it is not the inverse, although it is
+    sometimes called "deconvolution".
 
-    Parameters: as for Conv2D. In addition
-        padding          "valid", "same" (OH = H s) or pixels that are cut off y: what a Conv2D with
-                         this padding would have added
-        output_padding   rows and columns that y gets in addition at its end; for "valid" and
-                         explicit padding, less than the stride. A Conv2D of stride s maps s sizes
-                         to one, and this says which of them is meant:
-                         OH = (H - 1) s + KH - padding + output_padding
+    Plain form: `conv2d_transpose` in scratchnet/layers/plain.py. The table of the paths that are
+    computed in its place is the docstring of `choose_path` in scratchnet/layers/conv/fast_paths.py.
+
+    Parameters
+        filters, kernel_size, strides, use_bias, kernel_initializer   as for Conv2D
+        padding          "valid" (none), "same" (OH = H s), or pixels to remove from the edges of y,
+                         as 1, (1, 2) or ((top, bottom), (left, right))
+        output_padding   rows and columns to append to y, less than the stride: a Conv2D of stride s
+                         maps s input sizes to one output size, and this selects the input size
+
+    OH = (H - 1) s + KH + output_padding - top - bottom, and likewise OW. For "valid" with
+    output_padding 0 it is (H - 1) s + max(KH, s), as in Keras.
+
+    >>> Conv2DTranspose(filters=1, kernel_size=4, strides=2, padding=1).build((7, 7, 8), 0)
+    (14, 14, 1)
     """
 
     remembers = "x"
@@ -138,31 +165,33 @@ class Conv2DTranspose(Layer):
         name=None,
     ):
         super().__init__(name)
-        self.filters = check_positive_int("Conv2DTranspose", "filters", filters)
-        self.kernel_size = pair("Conv2DTranspose", "kernel_size", kernel_size)
-        self.strides = pair("Conv2DTranspose", "strides", strides)
-        self.padding = checked_padding("Conv2DTranspose", padding)
-        ((self.output_padding, _), (extra, _)) = checked_padding(
-            "Conv2DTranspose", output_padding, names=()
-        )
-        self.output_padding = (self.output_padding, extra)
+        owner = "Conv2DTranspose"
+        self.filters = check_positive_int(owner, "filters", filters)
+        self.kernel_size = pair(owner, "kernel_size", kernel_size)
+        self.strides = pair(owner, "strides", strides)
+        self.padding = checked_padding(owner, "padding", padding, words=("valid", "same"))
+        self.output_padding = pair(owner, "output_padding", output_padding, at_least=0)
         require(
-            all(e < s for e, s in zip(self.output_padding, self.strides, strict=True))
+            all(extra < s for extra, s in zip(self.output_padding, self.strides, strict=True))
             and (self.padding != "same" or not any(self.output_padding)),
             "Conv2DTranspose expects output_padding less than its strides, and none with "
             f'padding="same"; got {output_padding!r} with strides {self.strides}',
         )
-        self.use_bias = check_bool("Conv2DTranspose", "use_bias", use_bias)
+        self.use_bias = check_bool(owner, "use_bias", use_bias)
         self.kernel_initializer = kernel_initializer
-        self.draw = initializer(kernel_initializer)
+        self.initializer = initializer(kernel_initializer)
 
     def build(self, input_shape, rng):
         size, c = image_shape(self, input_shape)
-        output = tuple(map(self._output_size, size, (0, 1)))
+        output = self._output_size(size[0], 0), self._output_size(size[1], 1)
         if min(output) < 1:
-            raise ShapeError(f"{self.title}: padding {self.padding} leaves nothing of {size}")
-        self.windows = windows_on(self, output, self.kernel_size, self.strides)  # of that Conv2D
-        self.add("W", self.draw(rng, (*self.kernel_size, self.filters, c)))
+            raise ShapeError(
+                f"{self.title} expects padding that leaves at least a pixel of y; got "
+                f"{self.padding} on images of {size}"
+            )
+        # the windows of the convolution from y (OH, OW) to x (H, W)
+        self.windows = windows_on(self, output, self.kernel_size, self.strides)
+        self.add("W", self.initializer(rng, (*self.kernel_size, self.filters, c)))
         if self.use_bias:
             self.add("b", zeros((self.filters,)))
         return (*output, self.filters)
@@ -172,8 +201,8 @@ class Conv2DTranspose(Layer):
         if self.padding == "same":
             return n * s
         if self.padding == "valid":
-            return (n - 1) * s + max(k, s if not extra else k) + extra
-        return (n - 1) * s + k - sum(self.padding[axis]) + extra
+            return (n - 1) * s + (k + extra if extra else max(k, s))
+        return (n - 1) * s + k + extra - sum(self.padding[axis])
 
     def forward(self, x, train=False):
         return _add_bias(self, convolve_transposed(x, self.W, self.windows)), x  # (N, OH, OW, F)
@@ -182,26 +211,27 @@ class Conv2DTranspose(Layer):
         return convolve(dy, self.W, self.windows), self.weight_gradients(dy, x)  # (N, H, W, C)
 
     def weight_gradients(self, dy, x):
-        return _with_bias(self, kernel_gradient(dy, x, self.windows), dy)
+        return _with_bias_gradient(self, kernel_gradient(dy, x, self.windows), dy)
 
 
-def _together(parts):
-    """The results of all groups side by side along the last axis."""
+def _concatenate(parts):
+    """The arrays of all groups, side by side along the last axis."""
     return parts[0] if len(parts) == 1 else xp_of(*parts).concatenate(parts, axis=-1)
 
 
 def _add_bias(layer, y):
-    """y + b, a row of pixels at a time: F numbers alone are a short way for NumPy's inner loop."""
+    """y + b; b is repeated to a full row of pixels, because adding it pixel by pixel is slow."""
     if layer.use_bias:
         row = xp_of(y).tile(layer.b, y.shape[2])  # (OW*F,)
-        y = y.reshape(-1, len(row))
+        y = y.reshape(-1, len(row))  # (N*OH, OW*F)
         y += row
     return y.reshape(-1, *layer.output_shape)
 
 
-def _with_bias(layer, dW, dy):
-    """{"W": dW, "b": db}; b was added everywhere, so db sums dy over batch and pixels."""
+def _with_bias_gradient(layer, dW, dy):
+    """{"W": dW, "b": db}, where db is the sum of dy over batch and pixels; without b only dW."""
     if not layer.use_bias:
         return {"W": dW}
-    ones = xp_of(dy).ones(dy.size // layer.filters, dtype=dy.dtype)
-    return {"W": dW, "b": ones @ dy.reshape(-1, layer.filters)}  # (N*OH*OW,) (..., F) -> (F,)
+    # ones @ dy is dy.sum(axis=(0, 1, 2)) as one product of BLAS, which is faster
+    ones = xp_of(dy).ones(dy.size // layer.filters, dtype=dy.dtype)  # (N*OH*OW,)
+    return {"W": dW, "b": ones @ dy.reshape(-1, layer.filters)}

@@ -1,60 +1,87 @@
-"""What a user says about windows (3, "same", stride 2), turned into `Windows` on an image."""
+"""Checks of options such as kernel_size=3 and padding="same", and the `Windows` made of them."""
 
 from scratchnet.layers.conv.im2col import Windows
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.validation import check_positive_int, require, unknown_name
 
 
-def pair(owner, name, value):
-    """3 -> (3, 3); (3, 2) stays: an option that has a value for rows and one for columns."""
+def pair(owner, name, value, at_least=1):
+    """The option `name` of the layer `owner` as (rows, columns): one integer counts for both.
+
+    >>> pair("Conv2D", "kernel_size", 3), pair("Conv2D", "kernel_size", (3, 2))
+    ((3, 3), (3, 2))
+    """
     values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     require(len(values) == 2, f"{owner} expects {name} as one number or two; got {value!r}")
+    if at_least == 0:
+        require(
+            all(map(_is_count, values)),
+            f"{owner} expects {name} as one or two integers >= 0; got {value!r}",
+        )
+        return values
     return tuple(check_positive_int(owner, name, v) for v in values)
 
 
-def checked_padding(owner, padding, names=("valid", "same")):
-    """A name, or explicit padding as ((top, bottom), (left, right)); 1 and (1, 2) are short for it.
+def checked_padding(owner, name, value, words=()):
+    """The option `name` as ((top, bottom), (left, right)) in pixels, or as one of the words.
 
-    "valid" pads nothing. "same" pads until stride 1 keeps the size, an odd pixel after the image.
+    >>> checked_padding("ZeroPadding2D", "padding", 1)
+    ((1, 1), (1, 1))
+    >>> checked_padding("ZeroPadding2D", "padding", (1, 2))  # rows, columns
+    ((1, 1), (2, 2))
+    >>> checked_padding("Conv2D", "padding", "same", words=("valid", "same"))
+    'same'
     """
-    if isinstance(padding, str):
-        if padding not in names:
-            raise unknown_name(f"padding of {owner}", padding, names)
-        return padding
-    axes = padding if isinstance(padding, (tuple, list)) else (padding, padding)
+    if isinstance(value, str) and words:
+        if value not in words:
+            raise unknown_name(f"{name} of {owner}", value, words)
+        return value
+    axes = value if isinstance(value, (tuple, list)) else (value, value)
     axes = [a if isinstance(a, (tuple, list)) else (a, a) for a in axes]
-    fine = len(axes) == 2 and all(
-        len(a) == 2 and all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in a)
-        for a in axes
+    pixels = [n for axis in axes for n in axis]
+    forms = [f'"{word}"' for word in words] + ["an integer", "(rows, columns)"]
+    require(
+        len(axes) == 2 and all(len(axis) == 2 for axis in axes) and all(map(_is_count, pixels)),
+        f"{owner} expects {name} as {', '.join(forms)} or ((top, bottom), (left, right)), all "
+        f"integers >= 0; got {value!r}",
     )
-    forms = ", ".join([*(f'"{name}"' for name in names), "1", "(1, 2)", "((0, 1), (2, 0))"])
-    require(fine, f"{owner} expects padding as one of {forms}, no number below 0; got {padding!r}")
     return tuple(map(tuple, axes))
 
 
-def windows_on(layer, size, kernel, strides, dilation=(1, 1)):
-    """The `Windows` of a layer on an image of this size (H, W); its padding is layer.padding."""
-    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    if layer.padding == "same":
-        padding = tuple(_same(*axis) for axis in zip(size, reach, strides, strict=True))
-    else:
-        padding = ((0, 0), (0, 0)) if layer.padding == "valid" else layer.padding
-    g = Windows(tuple(size), kernel, strides, dilation, padding)
-    if min(g.output) < 1:
+def _is_count(n):
+    return isinstance(n, int) and not isinstance(n, bool) and n >= 0
+
+
+def windows_on(layer, image_size, kernel_size, strides, dilation_rate=(1, 1)):
+    """The `Windows` of a layer with a `padding` on images of this size (H, W).
+
+    "valid" pads nothing. "same" pads zeros so that ceil(H / s) windows fit, with an odd row or
+    column after the image, as in Keras.
+    """
+    padding = layer.padding
+    if padding == "same":
+        kernel = Windows(image_size, kernel_size, strides, dilation_rate).effective_kernel
+        padding = tuple(map(_same, image_size, kernel, strides))
+    elif padding == "valid":
+        padding = ((0, 0), (0, 0))
+    win = Windows(tuple(image_size), kernel_size, strides, dilation_rate, padding)
+    if min(win.output_size) < 1:
         raise ShapeError(
-            f"{layer.title}: windows of {g.effective_kernel} pixels do not fit on images of {g.size} with "
-            f'padding {layer.padding!r}: smaller windows, larger images or padding="same"'
+            f"{layer.title}: a window of {win.effective_kernel} pixels does not fit on images of "
+            f"{win.image_size} with padding {layer.padding!r}: use a smaller window, larger images "
+            'or padding="same"'
         )
-    return g
+    return win
 
 
-def _same(n, reach, stride):
-    """(before, after), so that ceil(n / stride) windows fit; Keras puts the odd pixel after."""
-    total = max((-(-n // stride) - 1) * stride + reach - n, 0)
+def _same(n, kernel, stride):
+    """Pixels to add (before, after) an axis of n pixels for padding="same"."""
+    count = -(-n // stride)  # ceil(n / stride) windows
+    total = max((count - 1) * stride + kernel - n, 0)
     return total // 2, total - total // 2
 
 
 def image_shape(layer, input_shape):
-    """(H, W), C of an input shape, after checking that it has three axes."""
+    """The pair (H, W), C of an input shape; ShapeError if it has another number of axes."""
     h, w, c = layer.expect_rank(input_shape, 3)
     return (h, w), c

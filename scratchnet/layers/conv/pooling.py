@@ -1,6 +1,7 @@
-"""Pooling: a window of pixels becomes one, by its maximum or its mean.
+"""Pooling layers: each window of pixels becomes one pixel, by its maximum or its mean.
 
-N batch, H, W and OH, OW height and width of x and y, C channels, which pooling keeps apart.
+N batch, (H, W) and (OH, OW) size of x and y, C channels, each of which is pooled on its own, u and
+v row and column within a window, s stride, p padding.
 """
 
 from scratchnet.backend import xp_of
@@ -10,40 +11,59 @@ from scratchnet.validation import check_bool, require
 
 
 class Pooling2D(Layer):
-    """What the two poolings share: windows that by default do not overlap."""
+    """Base class of the poolings over windows, which by default do not overlap."""
 
     def __init__(self, pool_size=2, strides=None, padding="valid", name=None):
         super().__init__(name)
         owner = type(self).__name__
         self.pool_size = pair(owner, "pool_size", pool_size)
         self.strides = self.pool_size if strides is None else pair(owner, "strides", strides)
-        self.padding = checked_padding(owner, padding)
+        self.padding = checked_padding(owner, "padding", padding, words=("valid", "same"))
         require(
             isinstance(self.padding, str)
             or all(max(p) < k for p, k in zip(self.padding, self.pool_size, strict=True)),
             f"{owner} expects padding smaller than pool_size {self.pool_size}, so that each window "
-            f"sees a pixel; got {padding!r}",
+            f"covers a pixel; got {padding!r}",
         )
 
     def build(self, input_shape, rng):
         size, c = image_shape(self, input_shape)
         self.windows = windows_on(self, size, self.pool_size, self.strides)
-        return (*self.windows.output, c)
+        return (*self.windows.output_size, c)
 
 
 class MaxPooling2D(Pooling2D):
-    """y = the largest number under each window; of equal ones the first, row by row.
+    """Max pooling: the maximum of each window.
 
-    forward    y[n, i, j, c] = max over a, b of x[n, i*s + a - p, j*s + b - p, c]
-    backward   dy goes to the pixel that was the largest; all others changed nothing
+    forward    y[n, i, j, c] = max over u, v of x[n, i*s + u - p, j*s + v - p, c]
+    backward   dy is added to the pixel that was the maximum, of equal ones to the first, row by
+               row; the gradient of the other pixels is 0
+
+    Plain form: `max_pool` in scratchnet/layers/plain.py, a loop over the windows. The layer loops
+    over the entries (u, v) of a window instead, and computes all windows at once: KH*KW operations
+    on arrays of the size of y.
+
+    case                          dx in backward
+    windows overlap (s < KH)      added, for a pixel may be the maximum of several windows
+    windows do not overlap        written: no reading of dx before, one operation less
 
     Parameters
-        pool_size        of a window: one number or two
-        strides          None: as pool_size
-        padding          "valid", "same" or pixels: 1, (1, 2), ((top, bottom), (left, right)). What
-                         is padded is never the maximum
-        return_indices   y is then the pair (y, indices): where in x each maximum stood, h * W + w,
-                         int64 (N, OH, OW, C), as PyTorch's. MaxUnpooling2D takes that pair
+        pool_size        KH, KW; one number or two
+        strides          s; None: as pool_size
+        padding          "valid" (none), "same" (OH = ceil(H / s)), or pixels as 1, (1, 2) or
+                         ((top, bottom), (left, right)). Filled with -inf, so that the padding is
+                         never the maximum
+        return_indices   True: y is the pair (y, indices) that MaxUnpooling2D takes, with indices
+                         (N, OH, OW, C), int64, as in PyTorch: row * W + column of each maximum in
+                         x without its padding. `backward` takes the gradient of y alone
+
+    >>> import numpy as np
+    >>> layer = MaxPooling2D(2, return_indices=True)
+    >>> layer.build((2, 2, 1), 0)
+    (1, 1, 1)
+    >>> y, indices = layer(np.array([1, 5, 7, 3], dtype="float32").reshape(1, 2, 2, 1))
+    >>> y.item(), indices.item()
+    (7.0, 2)
     """
 
     remembers = "x, y"
@@ -54,77 +74,90 @@ class MaxPooling2D(Pooling2D):
 
     def forward(self, x, train=False):
         padded = self.windows.pad(x, value=-float("inf"))
-        y, *others = (padded[s] for s in self.windows.slices)
+        y, *others = (padded[entry] for entry in self.windows.entries)  # (N, OH, OW, C) each
         y = y.copy()
-        for seen in others:
-            xp_of(x).maximum(y, seen, out=y)  # (N, OH, OW, C)
+        for pixels in others:
+            xp_of(x).maximum(y, pixels, out=y)
         if not self.return_indices:
             return y, (x, y)
         return (y, self.indices(x, y)), (x, y)
 
     def backward(self, dy, cache):
         x, y = cache
-        dx = self.windows.frame(len(x), x.shape[-1], like=x)
+        dx = self.windows.new_padded(len(x), x.shape[-1], like=x)
         overlap = any(s < k for s, k in zip(self.strides, self.pool_size, strict=True))
-        for s, chosen in self._winners(x, y):
+        for entry, is_maximum in self._maxima(x, y):
             if overlap:
-                dx[s] += dy * chosen  # pulls on one pixel add up
+                dx[entry] += dy * is_maximum  # (N, OH, OW, C)
             else:
-                xp_of(dy).multiply(dy, chosen, out=dx[s])
+                xp_of(dy).multiply(dy, is_maximum, out=dx[entry])
         return self.windows.crop(dx), {}
 
     def indices(self, x, y):
-        """h * W + w of each maximum, in x without its padding, (N, OH, OW, C)."""
-        xp, g = xp_of(x), self.windows
-        (h, w), ((top, _), (left, _)) = g.size, g.padding
-        rows, columns = xp.arange(-top, h + g.padding[0][1]), xp.arange(-left, w + g.padding[1][1])
-        places = (rows[:, None] * w + columns)[None, :, :, None]  # (1, padded H, padded W, 1)
+        """Index row * W + column of each maximum in x without its padding, (N, OH, OW, C)."""
+        xp, win = xp_of(x), self.windows
+        (h, w), ((top, bottom), (left, right)) = win.image_size, win.padding
+        rows, columns = xp.arange(-top, h + bottom), xp.arange(-left, w + right)
+        indices = (rows[:, None] * w + columns)[None, :, :, None]  # of all pixels of a padded x
         found = xp.zeros(y.shape, dtype="int64")
-        for s, chosen in self._winners(x, y):
-            found += places[s] * chosen
+        for entry, is_maximum in self._maxima(x, y):
+            found += indices[entry] * is_maximum
         return found
 
-    def _winners(self, x, y):
-        """(pixels that entry a, b of the windows meets, where it is the first maximum)."""
-        padded, free = self.windows.pad(x, value=-float("inf")), None
-        for s in self.windows.slices:
-            equal = padded[s] == y  # (N, OH, OW, C)
-            yield s, equal if free is None else equal & free
-            free = ~equal if free is None else free & ~equal
+    def _maxima(self, x, y):
+        """For each entry of a window: its index into x, and whether it is the first maximum."""
+        padded, not_found = self.windows.pad(x, value=-float("inf")), None  # None: all windows
+        for entry in self.windows.entries:
+            equal = padded[entry] == y  # (N, OH, OW, C)
+            yield entry, equal if not_found is None else equal & not_found
+            not_found = ~equal if not_found is None else not_found & ~equal
 
 
 class AveragePooling2D(Pooling2D):
-    """y = the mean of the pixels under each window; padding is not counted, as in Keras.
+    """Average pooling: the mean of each window; padding is not counted, as in Keras.
 
-    forward    y = sum over a, b of x[n, i*s + a - p, j*s + b - p, c] / pixels
-    backward   dy / pixels for each pixel under the window
+    forward    y = sum over u, v of x[n, i*s + u - p, j*s + v - p, c] / count
+    backward   dy / count is added to each pixel of the window
 
-    Parameters: as for MaxPooling2D.
+    where count is the number of the window's pixels that lie in the image.
+
+    Parameters: as for MaxPooling2D, without return_indices.
+
+    >>> import numpy as np
+    >>> layer = AveragePooling2D(2)
+    >>> layer.build((2, 2, 1), 0)
+    (1, 1, 1)
+    >>> layer(np.array([1, 5, 7, 3], dtype="float32").reshape(1, 2, 2, 1)).item()
+    4.0
     """
 
     def forward(self, x, train=False):
-        return self._sums(x) / self._pixels(x), None
+        return self._sums(x) / self._counts(x), None
 
     def backward(self, dy, cache):
-        share = dy / self._pixels(dy)
-        dx = self.windows.frame(len(dy), dy.shape[-1], like=dy)
-        for s in self.windows.slices:
-            dx[s] += share
+        share = dy / self._counts(dy)
+        dx = self.windows.new_padded(len(dy), dy.shape[-1], like=dy)
+        for entry in self.windows.entries:
+            dx[entry] += share  # (N, OH, OW, C)
         return self.windows.crop(dx), {}
 
     def _sums(self, x):
         padded = self.windows.pad(x)
-        return sum(padded[s] for s in self.windows.slices)
+        return sum(padded[entry] for entry in self.windows.entries)
 
-    def _pixels(self, like):
-        """How many pixels of the image each window sees, (1, OH, OW, 1): less at the edges."""
-        return self._sums(xp_of(like).ones((1, *self.windows.size, 1), dtype=like.dtype))
+    def _counts(self, like):
+        """The number of pixels of the image in each window, (1, OH, OW, 1): fewer at the edges."""
+        return self._sums(xp_of(like).ones((1, *self.windows.image_size, 1), dtype=like.dtype))
 
 
 class GlobalAveragePooling2D(Layer):
-    """y[n, c] = the mean of channel c over all pixels, (N, H, W, C) -> (N, C).
+    """Mean of each channel over all pixels, (N, H, W, C) -> (N, C).
 
-    backward   dx = dy / (H W) for every pixel
+    forward    y[n, c] = sum over i, j of x[n, i, j, c] / (H W)
+    backward   dx[n, i, j, c] = dy[n, c] / (H W)
+
+    >>> GlobalAveragePooling2D().build((7, 7, 64), 0)
+    (64,)
     """
 
     remembers = "the shape of x"

@@ -1,6 +1,6 @@
-"""Undoing a max-pooling with its own indices, and the block that hands the indices across.
+"""Max unpooling by the indices of the pooling, and a block of pooling, inner layers and unpooling.
 
-N batch, H, W and OH, OW height and width of x and y, C channels.
+N batch, (H, W) and (OH, OW) size of x and y, C channels.
 """
 
 from scratchnet.backend import xp_of
@@ -12,20 +12,31 @@ from scratchnet.validation import require
 
 
 class MaxUnpooling2D(Layer):
-    """Put each number back where its maximum stood, zeros elsewhere; x is the pair (x, indices).
+    """Max unpooling: each value at the pixel of its maximum, zeros elsewhere; x is (x, indices).
 
     forward    y[n, indices[n, i, j, c], c] = x[n, i, j, c]    (N, H, W, C) -> (N, OH, OW, C)
     backward   dx[n, i, j, c] = dy[n, indices[n, i, j, c], c]
 
-    The indices are those of ``MaxPooling2D(return_indices=True)``: h * OW + w, int64. Windows must
-    not overlap: two of them could name one place, and only one number can be put there.
+    The indices are those of ``MaxPooling2D(return_indices=True)``: row * OW + column, int64. The
+    windows must not overlap, because two windows with one maximum would write to one pixel of y.
+
+    Plain form: `unpool` in scratchnet/layers/plain.py. The layer computes the place of every value
+    in y as one vector, and so needs one indexed assignment for all images and channels.
 
     Parameters
-        pool_size, strides   of the pooling that is undone, without padding
-        output_size          (OH, OW), the size that was pooled; None: (H - 1) s + KH, though an odd
-                             last row or column that no window saw is then lost
+        pool_size, strides   of the pooling that is undone, which has no padding
+        output_size          (OH, OW), the size before pooling. None: (H - 1) s + KH, without a last
+                             row or column that no window covered
 
     Zeiler and Fergus (2014), "Visualizing and understanding convolutional networks", section 2.1.
+
+    >>> import numpy as np
+    >>> layer = MaxUnpooling2D(2)
+    >>> layer.build((1, 1, 1), 0)
+    (2, 2, 1)
+    >>> layer((np.full((1, 1, 1, 1), 9, "float32"), np.full((1, 1, 1, 1), 2)))[0, :, :, 0]
+    array([[0., 0.],
+           [9., 0.]], dtype=float32)
     """
 
     remembers = "the indices"
@@ -66,31 +77,38 @@ class MaxUnpooling2D(Layer):
     def forward(self, x, train=False):
         x, indices = x
         y = xp_of(x).zeros((len(x), *self.output_shape), dtype=x.dtype)
-        y.reshape(-1)[self._places(indices)] = x
+        y.reshape(-1)[self._flat_indices(indices)] = x  # y is contiguous, so reshape is a view
         return y, indices
 
     def backward(self, dy, indices):
-        return dy.reshape(-1)[self._places(indices)], {}
+        return dy.reshape(-1)[self._flat_indices(indices)], {}
 
-    def _places(self, indices):
-        """Where (n, index, c) lies in an output (N, OH, OW, C) laid out as one row of numbers."""
+    def _flat_indices(self, indices):
+        """The index of (n, indices, c) in a flat array of shape (N, OH, OW, C): (N, H, W, C)."""
         xp, (oh, ow, c) = xp_of(indices), self.output_shape
-        image = xp.arange(len(indices)).reshape(-1, 1, 1, 1) * (oh * ow)
-        return (image + indices) * c + xp.arange(c)  # (N, H, W, C)
+        first_pixel = xp.arange(len(indices)).reshape(-1, 1, 1, 1) * (oh * ow)  # of each image
+        return (first_pixel + indices) * c + xp.arange(c)
 
 
 class UnpoolingBlock(Layer):
-    """Max-pool, work on the small image, unpool to the very places the maxima came from.
+    """Max pooling, an inner layer on the smaller image, and unpooling with the pooling's indices.
 
-    forward    p, indices = pool(x)      q = inner(p)      y = unpool(q, indices)
-    backward   dq = unpool's dy          dp = inner's dq   dx = pool's dp
+    forward    p, indices = pool.forward(x)     q = inner.forward(p)
+               y = unpool.forward((q, indices))
+    backward   dq = unpool.backward(dy)         dp = inner.backward(dq)
+               dx = pool.backward(dp)
 
-    (N, H, W, C) -> (N, H, W, C), also where H and W are odd. Blocks inside blocks make an
-    autoencoder whose decoder knows, at every size, where the encoder found its maxima.
+    (N, H, W, C) -> (N, H, W, C), also for odd H and W. Blocks within blocks make an autoencoder
+    whose decoder receives the position of each maximum from the encoder, as in SegNet:
+    Badrinarayanan et al. (2017).
 
     Parameters
-        inner                a layer or model that keeps the shape it gets; None: nothing in between
+        inner                a layer or model with equal input and output shape; None: none
         pool_size, strides   of the pooling, whose windows must not overlap
+
+    >>> from scratchnet.layers import Conv2D
+    >>> UnpoolingBlock(Conv2D(8, 3, padding="same")).build((5, 7, 8), 0)
+    (5, 7, 8)
     """
 
     remembers = "the caches of its layers"
@@ -109,11 +127,11 @@ class UnpoolingBlock(Layer):
 
     def build(self, input_shape, rng):
         pooled = self.pool.build(input_shape, rng)
-        kept = pooled if self.inner is None else self.inner.build(pooled, rng)
-        if kept != pooled:
+        output = pooled if self.inner is None else self.inner.build(pooled, rng)
+        if output != pooled:
             raise ShapeError(
-                f"{self.title}: the indices are for {format_shape(pooled)}, but inner gives "
-                f"{format_shape(kept)}"
+                f"{self.title} expects an inner layer with the output {format_shape(pooled)}, the "
+                f"shape of the indices; got {format_shape(output)}"
             )
         self.unpool.output_size = input_shape[:2]
         return self.unpool.build(pooled, rng)
@@ -129,7 +147,7 @@ class UnpoolingBlock(Layer):
         dq, _ = self.unpool.backward(dy, unpool_cache)
         dp, grads = (dq, {}) if self.inner is None else self.inner.backward(dq, inner_cache)
         dx, _ = self.pool.backward(dp, pool_cache)
-        return dx, {f"inner/{name}": g for name, g in grads.items()}
+        return dx, {f"inner/{name}": gradient for name, gradient in grads.items()}
 
     def sublayer_caches(self, cache):
         return () if self.inner is None else [(self.inner, cache[1])]

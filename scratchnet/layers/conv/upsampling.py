@@ -1,6 +1,6 @@
-"""Layers that change the size of an image without learning: enlarge, frame, cut.
+"""Layers without parameters that change the size of an image: upsampling, padding, cropping.
 
-N batch, H, W height and width, C channels, s the factor of enlargement.
+N batch, (H, W) size of x, C channels, s factor.
 """
 
 from scratchnet.backend import xp_of
@@ -11,16 +11,25 @@ from scratchnet.validation import unknown_name
 
 
 class UpSampling2D(Layer):
-    """Enlarge by whole factors, (N, H, W, C) -> (N, H s, W s, C).
+    """Upsampling by an integer factor, (N, H, W, C) -> (N, H s, W s, C).
 
     nearest    y[n, i, j, c] = x[n, i // s, j // s, c]
-               dx = the sum of dy over the s * s pixels that were copied from one
-    bilinear   y = U_h x U_w^T for each image and channel, and dx = U_h^T dy U_w. Row i of U mixes
-               the two pixels beside the place (i + 1/2) / s - 1/2, by their distance
+               dx = the sum of dy over the s * s copies of a pixel
+    bilinear   y = U_h x U_w^T for each image and channel        dx = U_h^T dy U_w
+               U_h (H s, H), U_w (W s, W): row i of U weights the two pixels next to the position
+               (i + 1/2) / s - 1/2 by linear interpolation; at the edge the outermost pixel is
+               repeated
 
     Parameters
         size            s, one number or two (rows, columns)
         interpolation   "nearest" or "bilinear"
+
+    >>> import numpy as np
+    >>> layer = UpSampling2D(size=(1, 2))
+    >>> layer.build((1, 2, 1), 0)
+    (1, 4, 1)
+    >>> layer(np.array([3, 5], dtype="float32").reshape(1, 1, 2, 1)).ravel()
+    array([3., 3., 5., 5.], dtype=float32)
     """
 
     def __init__(self, size=2, interpolation="nearest", name=None):
@@ -36,92 +45,101 @@ class UpSampling2D(Layer):
 
     def forward(self, x, train=False):
         if self.interpolation == "bilinear":
-            return self._mixed(x, self._mixers(x)), None
+            return self._interpolate(x, self._matrices(x)), None
         sh, sw = self.size
         y = xp_of(x).empty((len(x), *self.output_shape), dtype=x.dtype)
-        for a in range(sh):
-            for b in range(sw):
-                y[:, a::sh, b::sw] = x
+        for u in range(sh):
+            for v in range(sw):
+                y[:, u::sh, v::sw] = x
         return y, None
 
     def backward(self, dy, cache):
         if self.interpolation == "bilinear":
-            return self._mixed(dy, [U.T for U in self._mixers(dy)]), {}
+            return self._interpolate(dy, [U.T for U in self._matrices(dy)]), {}
         sh, sw = self.size
-        return sum(dy[:, a::sh, b::sw] for a in range(sh) for b in range(sw)), {}
+        return sum(dy[:, u::sh, v::sw] for u in range(sh) for v in range(sw)), {}
 
     @staticmethod
-    def _mixed(x, mixers):
-        """U_h x U_w^T: first all rows, then all columns, each as one product per image or row."""
-        (U_h, U_w), (n, h, w, c) = mixers, x.shape
+    def _interpolate(x, matrices):
+        """U_h x U_w^T for each image and channel: U_h along the rows, U_w along the columns."""
+        (U_h, U_w), (n, h, w, c) = matrices, x.shape
         y = U_h @ x.reshape(n, h, w * c)  # (OH, H) (N, H, W*C) -> (N, OH, W*C)
         y = U_w @ y.reshape(n, len(U_h), w, c)  # (OW, W) (N, OH, W, C) -> (N, OH, OW, C)
         return y
 
-    def _mixers(self, like):
-        """U_h (H s, H) and U_w (W s, W)."""
-        xp, found = xp_of(like), []
-        for n, s in zip(self.input_shape, self.size, strict=False):
-            # pixels are squares: their middles lie at 1/2
-            at = (xp.arange(n * s, dtype=like.dtype) + 0.5) / s - 0.5
-            at = at.clip(0, n - 1)  # beyond the outermost middles the edge goes on
-            distance = xp.abs(at[:, None] - xp.arange(n, dtype=like.dtype))  # (n s, n)
-            found.append((1 - distance).clip(0, None))
-        return found
+    def _matrices(self, like):
+        """The interpolation matrices U_h (H s, H) and U_w (W s, W)."""
+        xp, matrices = xp_of(like), []
+        for n, s in zip(self.input_shape[:2], self.size, strict=True):
+            # the center of pixel i is at i + 1/2, in pixels of y and of x
+            position = (xp.arange(n * s, dtype=like.dtype) + 0.5) / s - 0.5
+            position = position.clip(0, n - 1)  # repeats the outermost pixel
+            distance = xp.abs(position[:, None] - xp.arange(n, dtype=like.dtype))  # (n s, n)
+            matrices.append((1 - distance).clip(0, None))
+        return matrices
 
 
 class ZeroPadding2D(Layer):
-    """x inside a frame of zeros; backward cuts the frame off dy.
+    """Zeros around an image; backward removes the same rows and columns from dy.
 
     Parameters
-        padding   pixels: 1, (1, 2) for rows and columns, ((top, bottom), (left, right))
+        padding   pixels as 1, (1, 2) for rows and columns, or ((top, bottom), (left, right))
+
+    >>> ZeroPadding2D(((0, 1), (2, 2))).build((28, 28, 1), 0)
+    (29, 32, 1)
     """
 
     def __init__(self, padding=1, name=None):
         super().__init__(name)
-        self.padding = checked_padding("ZeroPadding2D", padding, names=())
+        self.padding = checked_padding("ZeroPadding2D", "padding", padding)
 
     def build(self, input_shape, rng):
         size, c = image_shape(self, input_shape)
         return (*(n + sum(p) for n, p in zip(size, self.padding, strict=True)), c)
 
     def forward(self, x, train=False):
-        return _framed(x, self.padding), None
+        return _pad(x, self.padding), None
 
     def backward(self, dy, cache):
-        return _cut(dy, self.padding), {}
+        return _crop(dy, self.padding), {}
 
 
 class Cropping2D(Layer):
-    """x without its outermost pixels; backward puts dy inside a frame of zeros.
+    """An image without its outermost rows and columns; backward pads dy with zeros.
 
     Parameters
-        cropping   pixels: 1, (1, 2) for rows and columns, ((top, bottom), (left, right))
+        cropping   pixels as 1, (1, 2) for rows and columns, or ((top, bottom), (left, right))
+
+    >>> Cropping2D((1, 2)).build((28, 28, 1), 0)
+    (26, 24, 1)
     """
 
     def __init__(self, cropping, name=None):
         super().__init__(name)
-        self.cropping = checked_padding("Cropping2D", cropping, names=())
+        self.cropping = checked_padding("Cropping2D", "cropping", cropping)
 
     def build(self, input_shape, rng):
         size, c = image_shape(self, input_shape)
-        left = tuple(n - sum(p) for n, p in zip(size, self.cropping, strict=True))
-        if min(left) < 1:
-            raise ShapeError(f"{self.title}: cropping {self.cropping} leaves nothing of {size}")
-        return (*left, c)
+        output = tuple(n - sum(p) for n, p in zip(size, self.cropping, strict=True))
+        if min(output) < 1:
+            raise ShapeError(
+                f"{self.title} expects cropping that leaves at least a pixel; got {self.cropping} "
+                f"on images of {size}"
+            )
+        return (*output, c)
 
     def forward(self, x, train=False):
-        return _cut(x, self.cropping), None
+        return _crop(x, self.cropping), None
 
     def backward(self, dy, cache):
-        return _framed(dy, self.cropping), {}
+        return _pad(dy, self.cropping), {}
 
 
-def _framed(x, padding):
+def _pad(x, padding):
     return xp_of(x).pad(x, ((0, 0), *padding, (0, 0)))
 
 
-def _cut(x, padding):
+def _crop(x, padding):
     (top, bottom), (left, right) = padding
     n, h, w, c = x.shape
     return x[:, top : h - bottom, left : w - right]

@@ -1,4 +1,4 @@
-"""Poolings, their indices, and what undoes them."""
+"""Poolings, their indices, and the layers that enlarge an image again."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_overlapping_windows_of_a_constant_image_keep_the_sum_of_the_gradient():
 
 
 @pytest.mark.parametrize("options", [{}, {"padding": "same"}, {"pool_size": (3, 2), "padding": 1}])
-def test_an_index_says_where_in_the_unpadded_image_a_maximum_stood(options):
+def test_an_index_is_the_place_of_the_maximum_in_the_unpadded_image(options):
     pool = built(MaxPooling2D(**options, return_indices=True), (5, 7, 3))
     y, indices = pool(X)
     flat = X.reshape(2, 35, 1, 3)
@@ -64,18 +64,18 @@ def test_unpooling_puts_each_number_back_and_zeros_elsewhere():
     assert (y != 0).sum() == pair[0].size
 
 
-def test_without_an_output_size_unpooling_loses_the_pixels_that_no_window_saw():
+def test_without_an_output_size_unpooling_loses_the_pixels_that_no_window_covered():
     assert built(MaxUnpooling2D(2), (2, 3, 3)).output_shape == (4, 6, 3)
     assert built(MaxUnpooling2D((2, 1), (3, 2)), (2, 3, 3)).output_shape == (5, 5, 3)
 
 
-def test_unpooling_passes_its_gradient_check_with_the_indices_held():
+def test_unpooling_passes_the_gradient_check_for_fixed_indices():
     pair = built(MaxPooling2D(2, return_indices=True), (5, 7, 3))(X)
     report = gradcheck(built(MaxUnpooling2D(2, output_size=(5, 7)), (2, 3, 3)), pair)
     assert report.ok, f"\n{report}"
 
 
-def test_blocks_inside_blocks_keep_every_size_and_train_what_is_inside():
+def test_nested_blocks_keep_every_size_and_train_the_inner_layer():
     conv = Conv2D(3, 3, padding="same")
     block = built(UnpoolingBlock(UnpoolingBlock(conv)), (5, 7, 3))
     report = gradcheck(block, X)
@@ -89,7 +89,7 @@ def test_an_average_does_not_count_padding():
     np.testing.assert_allclose(y, 1)
 
 
-def test_an_enlarged_pixel_gets_the_gradients_of_all_its_copies():
+def test_the_gradient_of_an_upsampled_pixel_is_the_sum_over_its_copies():
     up = built(UpSampling2D((2, 3)), (5, 7, 3))
     y, cache = up.forward(X)
     dx, _ = up.backward(np.ones_like(y), cache)
@@ -111,7 +111,7 @@ def test_a_bilinear_enlargement_of_a_constant_is_constant():
         (lambda: UnpoolingBlock(3), "expects a layer or None; got 3"),
     ],
 )
-def test_a_senseless_option_gets_a_sentence(make, words):
+def test_an_invalid_option_raises_an_error_that_names_it(make, words):
     with pytest.raises((ValueError, TypeError)) as problem:
         make()
     assert words in str(problem.value)
@@ -120,12 +120,12 @@ def test_a_senseless_option_gets_a_sentence(make, words):
 @pytest.mark.parametrize(
     "layer, words",
     [
-        (Cropping2D((3, 0)), "leaves nothing of (5, 7)"),
+        (Cropping2D((3, 0)), "leaves at least a pixel; got ((3, 3), (0, 0)) on images of (5, 7)"),
         (GlobalAveragePooling2D(), None),
-        (UnpoolingBlock(Conv2D(2, 1)), "inner gives (N, 2, 3, 2)"),
+        (UnpoolingBlock(Conv2D(2, 1)), "the shape of the indices; got (N, 2, 3, 2)"),
     ],
 )
-def test_an_image_that_does_not_fit_gets_a_sentence(layer, words):
+def test_images_that_do_not_fit_raise_an_error(layer, words):
     if words is None:
         shape, words = (7,), "expects (N, H, W, C); got (N, 7)"
     else:
@@ -135,7 +135,7 @@ def test_an_image_that_does_not_fit_gets_a_sentence(layer, words):
     assert words in str(problem.value)
 
 
-def test_unpooling_says_what_pair_it_wants():
+def test_unpooling_without_indices_raises_an_error():
     unpool = built(MaxUnpooling2D(2), (2, 3, 3))
     x = np.zeros((1, 2, 3, 3))
     with pytest.raises(TypeError, match=r"the pair \(x, indices\)"):
