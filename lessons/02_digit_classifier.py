@@ -108,8 +108,8 @@ show(cfg, figure, "samples", "eight training pictures with their labels above th
 #
 # Why p - t? For one picture log p_c = z_c - log sum_k exp(z_k). The derivative of the
 # first term with respect to z_k is 1 if k = c and 0 otherwise, which is t_k. The
-# derivative of the second term is exp(z_k) / sum_j exp(z_j), which is p_k. So d log p_c
-# / dz_k = t_k - p_k, and the loss is -log p_c.
+# derivative of the second term is exp(z_k) / sum_j exp(z_j), which is p_k. So the
+# derivative of log p_c is t_k - p_k, and that of the loss -log p_c is p_k - t_k.
 
 # %%
 # Build

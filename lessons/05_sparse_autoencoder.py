@@ -110,9 +110,9 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # error is divided by 784 N, and the summed penalty is not divided at all. Multiply both
 # by 784 N: the first becomes the squared error of N pictures, and the second becomes
 # 784 N lambda_sum (= 784 lambda_mean) for each unit of activation. If all pictures of
-# MNIST are copied as the mean picture, the squared error of a picture is 52. With N =
-# 64, lambda_sum = 1e-4 costs 5.0 for one unit of activation, a tenth of all that a code
-# can gain; lambda_mean = 1e-4 costs 0.08.
+# MNIST are copied as the mean picture, the squared error of a picture is 52. For
+# batches of 64 pictures ``lambda_sum = 1e-4`` costs 5.0 for one unit of activation, a
+# tenth of all that a code can gain; ``lambda_mean = 1e-4`` costs 0.08.
 
 # %%
 # Build

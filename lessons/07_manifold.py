@@ -6,7 +6,7 @@ Pictures of digits lie near a thin, curved surface in the space of all pictures.
 
 **You will see**
 
-- a straight line between two codes, and a straight line between two pictures;
+- noise in the code beside noise in the pixels, both changing a picture equally much;
 - a straight line between two codes beside the straight line between two pictures;
 - how far each step leads away from the known digits, and why.
 
@@ -21,7 +21,8 @@ learning: a review.
 # %%
 # Knobs
 # -----
-# The settings of this lesson. Each is also a flag of the command line: ``--code 2``.
+# Every number you may change; each is also a flag, as in ``--code 2``. ``probes`` is
+# the number of validation pictures that are followed by the steps and paths below.
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -92,21 +93,23 @@ show(cfg, figure, "samples", "eight training pictures above eight pictures of no
 # ---------
 # .. code-block:: text
 #
-#    symbol   in the code        shape        meaning
+#    symbol   variable           shape        meaning
 #    h        h                  (N, 8)       the code of x, any real numbers
 #    y        y                  (N, 784)     D(h), the picture decoded from it
+#    J        J                  (N, 784, 8)  dD/dh at each picture, transposed
 #
 #    h = max(0, x W1 + b1) W2 + b2            the encoder E
 #    y = s(max(0, h W3 + b3) W4 + b4)         the decoder D, s = sigmoid
 #    L = mean((y - x)^2)                      dy = 2 (y - x) / (784 N)
 #
 # All pictures that D can produce form a surface with 8 dimensions in a space of 784. It
-# passes near the digits, because training has put it there. Near y its directions are
-# the rows of J = dD/dh, (8, 784). A random step of length r has on average only 8/784
-# of its square along these directions; 99 % of it is perpendicular to the surface. So,
-# by Pythagoras, a picture at a distance d from the nearest known digit ends at the
-# distance sqrt(d^2 + r^2). Noise in the code passes through D, so the result stays on
-# the surface.
+# passes near the digits, because training has put it there. Near y it runs in 8
+# directions, the columns of J: column j says how the picture changes with number j of
+# the code. A random step of length r has on average only 8/784 of its square along
+# these directions; 99 % of it is perpendicular to the surface. So, by Pythagoras, a
+# picture at a distance d from the nearest known digit ends at the distance
+# ``sqrt(d^2 + r^2)``. Noise in the code passes through D, so the result stays on the
+# surface.
 
 # %%
 # Build
@@ -123,7 +126,8 @@ def build(*activation):
     return model
 
 
-autoencoder, loss = build(), MeanSquaredError()
+autoencoder = build()
+loss = MeanSquaredError()
 print(autoencoder.summary())
 
 # %%
@@ -134,15 +138,15 @@ print(autoencoder.summary())
 
 three = images.x_train[:3].reshape(3, 784)
 print(gradcheck(autoencoder, three, three, loss=loss, samples=50))
-start, gray = (
-    float(loss(autoencoder(x_val), x_val)),
-    float(loss(0 * x_val + 0.5, x_val)),
-)
-print(f"untrained {start:.4f}, gray {gray:.4f}")
+untrained = float(loss(autoencoder(x_val), x_val))
+gray = float(loss(0 * x_val + 0.5, x_val))
+print(f"untrained {untrained:.4f}, gray picture {gray:.4f}")
 
 # %%
 # Break it on purpose
 # -------------------
+# ``--break relu_code`` builds the model with a ReLU on the code; ``--break big_step``
+# trains with too large a learning rate.
 
 rate = cfg.learning_rate
 if cfg.broken == "relu_code":
@@ -153,6 +157,7 @@ elif cfg.broken == "big_step":
 # %%
 # Run
 # ---
+# ``fit`` runs the loop of lesson 01.
 
 history = fit(
     autoencoder,
@@ -170,9 +175,9 @@ encoder, decoder = autoencoder.layers
 print(f"validation {history['val_loss'][-1]:.4f}")
 
 # %%
-# Functions to look at pictures with. The nearest training picture is not known to the
-# model; its distance says how far a picture is from the known digits, and its class
-# which digit it looks like.
+# Is a picture still a digit? The nearest training picture tells: its distance says how
+# far the picture is from the known digits, and its class which digit it looks like. The
+# model does not use this search.
 
 search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(to_numpy(x))
 
@@ -199,11 +204,10 @@ print(f"deviations of the code: {', '.join(f'{s:.1f}' for s in deviation.tolist(
 # decoder, and from J eight directions of length 1 at right angles, by a QR
 # decomposition.
 
-moves = (
-    0.01 * deviation * to_device(np.eye(cfg.code))
-)  # (8, 8): a little along each axis
+axes = to_device(np.eye(cfg.code))  # (8, 8)
+moves = 0.01 * deviation * axes  # a little along each axis of the code
 J = np.stack([decode(h + m) - decode(h - m) for m in moves], axis=2)  # (n, 784, 8)
-Q = np.linalg.qr(J)[0]  # (n, 784, 8)
+Q, _ = np.linalg.qr(J)  # (n, 784, 8)
 
 
 def share_along(step):
@@ -251,7 +255,8 @@ print(table(head, [(name, *numbers) for name, numbers in means.items()]))
 
 other = RNG(cfg.seed).fork(3).host.permutation(len(h))
 pairs = t_val[: len(h)] != t_val[: len(h)][other]
-h_end, y_end, way = h[to_device(other)], y[other], [k / 10 for k in range(11)]
+h_end, y_end = h[to_device(other)], y[other]
+way = [k / 10 for k in range(11)]  # from 0, the start, to 1, the end
 paths = {
     "codes": [decode((1 - w) * h + w * h_end)[pairs] for w in way],
     "cross-fade": [((1 - w) * y + w * y_end)[pairs] for w in way],
@@ -261,6 +266,8 @@ halfway = {name: float(nearest(path[5])[0].mean()) for name, path in paths.items
 # %%
 # Look
 # ----
+# Noise of half a spread in the code draws other pictures that are still digits. A step
+# of the same length in the pixels leaves the digit as it is, covered with noise.
 
 rows = {"original": to_numpy(x_val), "decoded": y}
 for s in ("0.3", "0.5", "0.8"):
@@ -272,12 +279,21 @@ rows = {name: p[:10].reshape(-1, 28, 28).clip(0, 1) for name, p in rows.items()}
 figure = image_rows(rows, "Noise in the code, and as much noise in the pixels")
 show(cfg, figure, "noise", "noise in the code gives other digits, in the pixels noise")
 
+# %%
+# How far do the steps lead away from the known digits? In the pixels as far as
+# Pythagoras says; in the code clearly less.
+
 names = {"noise in the code": 1, "noise in the pixels": 2, "Pythagoras": 3}
 lines = {name: [means[f"{s} spreads"][k] for s in widths] for name, k in names.items()}
-label, levels = "distance to nearest training picture", {"an unseen picture": unseen}
+label = "distance to nearest training picture"
+levels = {"an unseen picture": unseen}
 title = "How far a random step leads away"
 figure = curves(lines, title, "s, in spreads of the code", label, levels, widths)
 show(cfg, figure, "distance", "noise in the pixels leads further away than in the code")
+
+# %%
+# Three pairs of pictures. Through the codes a stroke moves or bends; in a cross-fade
+# one digit disappears while the other appears.
 
 rows = {}
 for k in range(3):
@@ -314,7 +330,8 @@ report(cfg, metrics)
 #
 #    symptom                          cause                          look at
 #    a deviation of 0.0 in the code   a dead ReLU there              --break relu_code
-#    noise changes nothing at all     the decoder ignores the code   --break big_step
+#    noise in the code changes        the decoder ignores the code   --break big_step
+#    nothing
 
 # %%
 # What to try
@@ -335,6 +352,6 @@ report(cfg, metrics)
 # %%
 # The layers used
 # ---------------
-# Where each part is defined, and the check that proves it.
+# Where each part is defined, and the command for a terminal that checks its gradient.
 
 print(layer_table(autoencoder, loss))

@@ -20,7 +20,9 @@ enlarged to 28x28; 1 minute with ``--dataset mnist``. Before this: 07, manifold.
 # %%
 # Knobs
 # -----
-# The settings of this lesson. Each is also a flag of the command line: ``--code 16``.
+# Every number you may change; each is also a flag, as in ``--code 16``. A unit of tanh
+# counts as saturated beyond ``saturated``; ``pictures`` is the number of pictures in
+# the file.
 
 import csv
 
@@ -61,9 +63,8 @@ cfg = knobs(
 images = load_images(cfg.dataset, size=28)
 x = to_device(images.x_train.reshape(-1, 784))  # (N, 784)
 x_val = to_device(images.x_test.reshape(-1, 784))
-figure = image_grid(
-    images.x_train[:16], 8, f"Sixteen of the {len(x)} training pictures"
-)
+title = f"Sixteen of the {len(x)} training pictures"
+figure = image_grid(images.x_train[:16], 8, title)
 show(cfg, figure, "samples", "sixteen training pictures in two rows")
 
 # %%
@@ -72,8 +73,8 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # ReLU is the usual activation, but its output is never negative. tanh has outputs
 # between -1 and 1. Codes around zero are useful: they can be compared, averaged and
 # drawn on a plane with an origin, and the layer after the code learns faster from
-# inputs of both signs. The drawback is at the ends of the curve. Where tanh is nearly -1
-# or 1, its derivative is nearly 0, and the unit passes hardly any gradient; it is
+# inputs of both signs. The drawback is at the ends of the curve. Where tanh is nearly
+# -1 or 1, its derivative is nearly 0, and the unit passes hardly any gradient; it is
 # called saturated.
 #
 # ReLU has the same problem in another form. Where its input is negative the derivative
@@ -87,8 +88,8 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # ---------
 # .. code-block:: text
 #
-#    symbol   in the code        shape        meaning
-#    a                           (N, 48)      output of the encoder's last Dense layer
+#    symbol   variable           shape        meaning
+#    a        a                  (N, 48)      output of the encoder's last Dense layer
 #    h        h                  (N, 48)      the code
 #
 #    h = tanh(a)      da = dh * (1 - h^2)     1 at h = 0, 0.1 at h = 0.95
@@ -143,7 +144,8 @@ print(models["tanh"].summary())
 # Check before you train
 # ----------------------
 # Is the gradient right? Is the error of the untrained model about that of a gray
-# picture, every pixel 0.5? And what is the error of the mean picture?
+# picture, every pixel 0.5? And what is the error of the mean picture? The last line
+# compares the backward of the layer Tanh with the formula.
 
 three = images.x_train[:3].reshape(3, 784)
 print(gradcheck(models["tanh"], three, three, loss=loss, samples=50))
@@ -151,11 +153,17 @@ start = float(loss(models["tanh"](x_val), x_val))
 gray = float(loss(0 * x_val + 0.5, x_val))
 average = float(loss(0 * x_val + x.mean(axis=0), x_val))
 print(f"untrained {start:.4f}, gray {gray:.4f}, mean picture {average:.4f}")
+a = x[:3]  # any input will do
+h, cache = Tanh().forward(a)
+dh = 1 - a  # and any gradient
+da, _ = Tanh().backward(dh, cache)
+print(f"Tanh.backward - dh (1 - h^2): {float(abs(da - dh * (1 - h**2)).max()):.1g}")
 
 # %%
 # Break it on purpose
 # -------------------
-# ``--break NAME`` changes the weights or the learning rate before training.
+# ``--break big_weights`` multiplies the first weights by 10, ``--break big_step`` the
+# learning rate by 30.
 
 rate = cfg.learning_rate
 if cfg.broken == "big_weights":
@@ -230,6 +238,8 @@ for name, model in models.items():
 # %%
 # Look
 # ----
+# Neither activation wins by much. The code of tanh has values of both signs, and after
+# training many of them lie near -1 and 1.
 
 lines = {}
 for name, h in histories.items():
@@ -293,7 +303,7 @@ report(cfg, metrics)
 #
 #    symptom                         cause                      look at
 #    every number of the code is     first weights too large    --break big_weights,
-#    1 or -1 from the start                                     04_codes.png
+#    1 or -1 from the start                                     the last figure
 #    all pictures come out alike     learning rate far too      --break big_step,
 #                                    large: all units stuck     the table of layers
 
@@ -310,13 +320,14 @@ report(cfg, metrics)
 # %%
 # Exercise
 # --------
-# ``Tanh.backward`` uses y, not x. Derive 1 - y^2 from tanh(x) = (e^x - e^-x) / (e^x +
-# e^-x). Then write the derivative as a function of x and check it with ``scratchnet
-# gradcheck Tanh``. The result is the same, but the computation takes longer. Why?
+# ``Tanh.backward`` uses y, not x. Derive 1 - y^2 from the definition of tanh(x), the
+# quotient of (e^x - e^-x) and (e^x + e^-x). Then write the derivative as a function of
+# x and check it with ``scratchnet gradcheck Tanh``. The result is the same, but the
+# computation takes longer. Why?
 
 # %%
 # The layers used
 # ---------------
-# Where each part is defined, and the check that proves it.
+# Where each part is defined, and the command for a terminal that checks its gradient.
 
 print(layer_table(*models.values(), loss))

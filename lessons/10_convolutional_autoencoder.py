@@ -263,11 +263,11 @@ metrics |= {f"photograph MSE, {name}": row[2] for name, row in errors.items()}
 # %%
 # Look
 # ----
-# The networks copy digits well, but so does PCA with about 29 and 21 numbers: the codes
-# of 784 and of 392 numbers are far larger than digits require. The trained code of 784
-# numbers does not even copy as well as the untrained one that copies each pixel. It
-# could hold everything; but a pooling keeps the largest of four numbers and forgets
-# where it was.
+# The networks copy digits well. On the bundled digits PCA does as well with 29 and with
+# 21 numbers: codes of 784 and of 392 numbers are far larger than these digits require.
+# The code of 784 numbers could hold everything, but it does not copy as well as the one
+# that copies each pixel: a pooling keeps the largest of four numbers and forgets where
+# it was.
 #
 # Neither network has learned only digits. They draw negatives and the photograph better
 # than the 32 directions of PCA, which are made of whole digits. For the photograph and
@@ -318,7 +318,7 @@ report(cfg, metrics)
 #
 #    --second            on MNIST: the second training, 20 epochs with batches of 256
 #    --epochs 30         on the digits: lower errors through the same numbers
-#    --dataset fashion   clothes have more detail: PCA needs more directions
+#    --dataset fashion   clothes: how many directions does PCA need for them?
 
 # %%
 # Exercise

@@ -319,7 +319,7 @@ report(cfg, metrics)
 #
 #    --steps 250      t-SNE stopped early: one heap, not yet clusters
 #    --seed 1         other codes: clusters of the same digits, at other places
-#    --epochs 1       worse copies; the classes are separated as well as before
+#    --epochs 1       worse copies; the classes are separated almost as well
 
 # %%
 # Exercise
