@@ -299,7 +299,7 @@ class _Mean:
 
     def read(self):
         numbers = {name: float(total) / self.n for name, total in self.sums.items()}
-        if isinstance(self.sums["penalty"], int):  # the number 0: no layer adds a penalty
+        if type(self.sums["penalty"]) in (int, float):  # a plain 0: no layer adds a penalty
             del numbers["penalty"]
         return numbers
 

@@ -137,6 +137,12 @@ def test_a_batch_with_an_average_activity_penalty_may_be_cut():
     assert len(shards(autoencoder(ActivityRegularization(0.1)), LOSS, X)) == 2
 
 
+def test_a_model_in_shards_without_penalty_has_no_penalty_in_its_history():
+    history = fit(autoencoder(), X, X, loss=LOSS, optimizer=SGD(0.1), batch_size=70, verbose=False)
+    assert len(shards(autoencoder(), LOSS, X)) == 2
+    assert set(history) == {"loss", "seconds"}
+
+
 def test_a_model_without_convolutions_stays_whole():
     model = built(Sequential([Flatten(), Dense(3)]), IMAGE)
     assert shards(model, LOSS, X) == [slice(0, 70)]

@@ -33,7 +33,7 @@ def autoencoder():
 
 
 def convolutional():
-    """Lesson 09's model, narrower, its middle as one block of lesson 11."""
+    """Lesson 10's model, narrower, its middle as one block of lesson 12."""
     down = [Conv2D(3, 3, padding="same"), ReLU(), MaxPooling2D()]
     middle = [UnpoolingBlock(Conv2D(3, 3, padding="same")), ReLU()]
     up = [UpSampling2D(), Conv2D(1, 3, padding="same"), Sigmoid()]
@@ -41,13 +41,13 @@ def convolutional():
 
 
 def strided():
-    """Lesson 12's model, narrower."""
+    """Lesson 13's model, narrower."""
     down = [Conv2D(5, 4, 2, 1), ReLU()]
     return Sequential([*down, Conv2DTranspose(1, 4, 2, 1)]), MeanSquaredError(), None
 
 
 def recurrent():
-    """Lesson 17's model, narrower."""
+    """Lesson 22's model, narrower."""
     code, back = [LSTM(4), RepeatVector(6)], [LSTM(4, return_sequences=True)]
     return Sequential([*code, *back, TimeDistributed(Dense(1))]), MeanSquaredError(), None
 

@@ -1,4 +1,4 @@
-"""The PyTorch figures that lessons 09, 10 and 11 print beside theirs, on the bundled digits.
+"""The PyTorch figures that lessons 10, 11 and 12 print beside theirs, on the bundled digits.
 
 Run where torch is installed, with the repository on the path, and copy the printed means and
 ranges into the lessons:
@@ -23,7 +23,7 @@ def back(c, f):
 
 
 def autoencoder(wide, narrow):
-    """Lesson 09."""
+    """Lesson 10."""
     down = [*conv(1, wide), nn.MaxPool2d(2), *conv(wide, narrow), nn.MaxPool2d(2)]
     up = [*conv(narrow, narrow), nn.Upsample(scale_factor=2)]
     up += [*conv(narrow, wide), nn.Upsample(scale_factor=2), *conv(wide, 1)[:1], nn.Sigmoid()]
@@ -31,14 +31,14 @@ def autoencoder(wide, narrow):
 
 
 def transposed():
-    """Lesson 10."""
+    """Lesson 11."""
     down = [*conv(1, 32), nn.MaxPool2d(2), *conv(32, 64), nn.MaxPool2d(2), *conv(64, 128)]
     last = [nn.ConvTranspose2d(32, 1, 3, padding=1), nn.Sigmoid()]
     return nn.Sequential(*down, *back(128, 64), *back(64, 32), *last)
 
 
 class Unpooling(nn.Module):
-    """Lesson 11: pool, work inside, unpool to the very places."""
+    """Lesson 12: pool, work inside, unpool to the positions of the maxima."""
 
     def __init__(self, c, f, inner=None):
         super().__init__()
@@ -79,10 +79,10 @@ def main(seeds=3):
     cut = len(x) * 5 // 6
     bce, mse = nn.BCELoss(), nn.MSELoss()
     runs = {
-        "09, 784 numbers": lambda: train(autoencoder(32, 16), bce, x, test, 10, 32, 0.003),
-        "09, 392 numbers": lambda: train(autoencoder(16, 8), bce, x, test, 10, 32, 0.003),
-        "10": lambda: train(transposed(), bce, x, test, 8, 32, 0.002),
-        "11": lambda: train(unpooling(), mse, x[:cut], x[cut:], 20, 16, 0.005),
+        "10, 784 numbers": lambda: train(autoencoder(32, 16), bce, x, test, 10, 32, 0.003),
+        "10, 392 numbers": lambda: train(autoencoder(16, 8), bce, x, test, 10, 32, 0.003),
+        "11": lambda: train(transposed(), bce, x, test, 8, 32, 0.002),
+        "12": lambda: train(unpooling(), mse, x[:cut], x[cut:], 20, 16, 0.005),
     }
     for name, run in runs.items():
         found = []

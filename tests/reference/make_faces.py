@@ -1,4 +1,4 @@
-"""The networks of lessons 12 and 28 in PyTorch, several seeds: the references of their tables.
+"""The networks of lessons 13, 14 and 19 in PyTorch, several seeds: the references of their tables.
 
 pip install torch numpy scikit-learn, and SCRATCHNET_DATA for the faces
 python tests/reference/make_faces.py {photos,faces} {dense,conv,through,vae} EPOCHS SEEDS [SIZE]

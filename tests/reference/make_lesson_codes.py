@@ -1,4 +1,4 @@
-"""The PyTorch figures that lesson 19 prints beside its own, on the bundled digits: error and probe.
+"""The PyTorch figures that lesson 24 prints beside its own, on the bundled digits: error and probe.
 
 Run where torch and scikit-learn are installed, with the repository on the path, and copy the
 printed means and ranges into the lesson:

@@ -1,4 +1,4 @@
-"""The PyTorch figures that lesson 18 prints beside its own: training error and days found.
+"""The PyTorch figures that lesson 23 prints beside its own: training error and days found.
 
 Run where torch is installed, with the repository on the path, and copy the printed ranges into the
 lesson:

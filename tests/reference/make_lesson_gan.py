@@ -1,4 +1,4 @@
-"""The PyTorch figures that lesson 16 prints beside its own: the same GAN, judged by the same judge.
+"""The PyTorch figures that lesson 20 prints beside its own: the same GAN, judged by the same judge.
 
 Run where torch is installed, with the repository on the path; the judge is the lesson's file:
 
