@@ -53,7 +53,7 @@ cfg = knobs(
     },
     breaks={
         "big_step": "a learning rate 300 times too large",
-        "bytes": "pixels from 0 to 255 instead of 0 to 1",
+        "zeros": "all weights start at 0",
     },
     quick={"epochs": 3},
 )
@@ -206,15 +206,15 @@ print(table(("loss", "value", "expected"), rows))
 # %%
 # Break it on purpose
 # -------------------
-# ``--break big_step`` or ``--break bytes`` inserts a mistake here. The section
+# ``--break big_step`` or ``--break zeros`` inserts a mistake here. The section
 # "Pitfalls" says what becomes of the training then. Without the flag this cell changes
 # nothing.
 
 learning_rate = cfg.learning_rate
 if cfg.broken == "big_step":
     learning_rate = 300 * cfg.learning_rate
-if cfg.broken == "bytes":
-    x, x_val = 255 * x, 255 * x_val
+if cfg.broken == "zeros":
+    autoencoder.parameters[:] = 0
 
 # %%
 # Run
@@ -249,8 +249,8 @@ def train(model):
 history = train(autoencoder)
 
 # %%
-# Some units of the code are 0 for every picture. Such a unit is called dead: where it
-# is 0, the ReLU passes no gradient, so the weights of the unit do not change any more.
+# Some units of the code are 0 for every validation picture. Such a unit is called dead:
+# where it is 0, the ReLU passes no gradient, so the weights of the unit stop changing.
 # How many units die depends on the first weights. Here is a second run from the weights
 # that PyTorch draws by default; seed and batches are the same. Both kinds are uniform
 # in (-a, a). Glorot's a is sqrt(6 / (inputs + outputs)) = 0.086 for both layers.
@@ -333,7 +333,8 @@ report(cfg, metrics)
 #    the loss ends at the mean picture,  learning rate far too large:  --break big_step;
 #    nearly all units are dead           the first steps kill the      the last figure
 #                                        ReLU units
-#    the loss falls below zero           targets outside [0, 1]        --break bytes
+#    the loss ends at the mean picture,  weights start at 0: h stays   --break zeros
+#    all units are dead                  0, only b2 has a gradient
 #    validation rises above training     overfitting: few pictures     --units 128
 #                                        for so many weights
 

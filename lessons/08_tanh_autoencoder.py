@@ -72,7 +72,7 @@ show(cfg, figure, "samples", "sixteen training pictures in two rows")
 # ----
 # ReLU is the usual activation, but its output is never negative. tanh has outputs
 # between -1 and 1. Codes around zero are useful: they can be compared, averaged and
-# drawn on a plane with an origin, and the layer after the code learns faster from
+# drawn on a plane with an origin, and the layer after the code can learn faster from
 # inputs of both signs. The drawback is at the ends of the curve. Where tanh is nearly
 # -1 or 1, its derivative is nearly 0, and the unit passes hardly any gradient; it is
 # called saturated.
@@ -238,7 +238,8 @@ for name, model in models.items():
 # %%
 # Look
 # ----
-# Neither activation wins by much. The code of tanh has values of both signs, and after
+# ReLU is faster at first, in spite of what the maths says about the signs of h; at the
+# end the two are nearly equal. The code of tanh has values of both signs, and after
 # training many of them lie near -1 and 1.
 
 lines = {}

@@ -153,7 +153,9 @@ def build(convolution, side=28):
 model, loss = build(Conv2D), SoftmaxCrossEntropy()
 conv = model.layers[0]
 print(model.summary())
-print(f"a Dense layer in its place: {785 * np.prod(conv.output_shape)} weights")
+print(
+    f"a Dense layer in its place: {785 * np.prod(conv.output_shape)} weights and biases"
+)
 
 # %%
 # Check before you train

@@ -84,12 +84,12 @@ show(cfg, figure, "samples", "three sequences of random numbers")
 # close to 0, the cell stays as it is, for as many steps as necessary, and the gradient
 # of the cell stays as it is, too.
 #
-# Before training, the gates have no reason to be open or closed: f is sigmoid(b) on
-# average, b being the bias of the forget gate. With b = 0 half of the cell is lost at
-# every step, and after 40 steps nothing is left from which the network could learn to
-# keep more. A positive bias lets the network start with a long memory. Keras and this
-# library start with b = 1, so f = 0.73. For 40 steps more is better: b = 4 gives f =
-# 0.98, and 0.98 to the power of 40 is 0.48.
+# Before training, the gates have no reason to be open or closed: f is about sigmoid(b),
+# b being the bias of the forget gate. With b = 0 half of the cell is lost at every
+# step, and after 40 steps nothing is left from which the network could learn to keep
+# more. A positive bias lets the network start with a long memory. Keras and this
+# library start with b = 1, so f is about 0.73. For 40 steps more is better: b = 4 gives
+# sigmoid(4) = 0.982, and 0.982 to the power of 40 is 0.48.
 
 # %%
 # The maths
@@ -103,7 +103,7 @@ show(cfg, figure, "samples", "three sequences of random numbers")
 #    W                 layer.W         (D, 4M)         columns: gates i, f, g, o
 #    U, b              layer.U, .b     (M, 4M), (4M,)  likewise
 #
-#    (ai af ag ao) = x W + h U + b             one product for all four
+#    (ai af ag ao) = x W + h U + b             all four gates at once
 #    i, f, o = sigmoid(ai), sigmoid(af), sigmoid(ao)        g = tanh(ag)
 #    c' = f c + i g
 #    h' = o tanh(c')
@@ -122,8 +122,9 @@ show(cfg, figure, "samples", "three sequences of random numbers")
 # All steps use the same W, U and b, so the gradients of the steps are added.
 
 # %%
-# These lines as functions. ``LSTM`` in scratchnet/layers/lstm.py computes the same,
-# faster.
+# These lines as functions. There c_new and h_new stand for c' and h', a_i for ai, and
+# ``xp_of(x)`` is the module of the array x, here NumPy. ``LSTM`` in
+# scratchnet/layers/lstm.py computes the same, faster.
 
 print(inspect.getsource(lstm_step))
 print(inspect.getsource(lstm_step_backward))

@@ -113,11 +113,11 @@ show(cfg, figure, "samples", "pictures of full columns or of full rows, each onc
 # A chain of such steps needs time to forget where it started. Contrastive divergence
 # (CD-k) starts at the data in every update and takes only k steps, often one. This is
 # fast and works surprisingly well, but the samples remain close to the data. If the
-# model gives probability to pictures that are far from all data, CD-1 does not visit
-# them, and their energy is not raised. Persistent contrastive divergence (PCD-k)
-# continues the same chains from update to update, so that they can reach every region.
-# Here the models are so small that the true likelihood is known, and the difference can
-# be measured.
+# model gives probability to pictures that are far from all data, CD-1 hardly ever
+# visits them, so it does not raise their energy. Persistent contrastive divergence
+# (PCD-k) continues the same chains from update to update, so that they can reach every
+# region. Here the models are so small that the true likelihood is known, and the
+# difference can be measured.
 
 # %%
 # The maths
@@ -156,7 +156,7 @@ show(cfg, figure, "samples", "pictures of full columns or of full rows, each onc
 #
 # .. code-block:: text
 #
-#    exact    no samples: every picture, weighted by p(v); 2^16 terms in each update
+#    exact    no samples: the sum over all states of the model, in each update
 #    CD-k     k sweeps that start at the data in each update
 #    PCD-k    100 chains that continue from update to update, k sweeps in each
 
@@ -289,7 +289,7 @@ print(f"entropy of the data {entropy:.3f} nats: no model can be better")
 # ----
 # The negative log-likelihood during training, without the first fifth, in which it
 # falls from 11 nats. CD-1 passes a minimum and increases again. CD-1 has no way of
-# noticing it: the quantity that its updates improve is another one.
+# noticing it: its updates do not follow the gradient of the likelihood.
 
 interval = max(cfg.updates // 25, 1)
 update = [interval * i for i in range(len(history["CD-1"]))][5:]

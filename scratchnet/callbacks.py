@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from scratchnet.backend import to_device
+from scratchnet.hints import with_hints
 from scratchnet.saving import FileError, architecture, load_arrays, model_arrays, read, write
 from scratchnet.training import Run
 from scratchnet.validation import check_float, check_positive_int, unknown_name
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping"]
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "RaiseInterrupt"]
 
 
 class Callback:
@@ -24,6 +25,11 @@ class Callback:
     ...     def on_epoch_end(self, run):
     ...         print(f"epoch {run.epoch} of {run.epochs}")
     """
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = with_hints(cls.__dict__["__init__"])  # type: ignore[method-assign]
 
     runs_last = False  # True for a callback that needs the result of the others
 
@@ -42,6 +48,19 @@ class Callback:
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the state of `get_state`."""
+
+
+class RaiseInterrupt(Callback):
+    """Raise KeyboardInterrupt again at the end of a run that Ctrl-C has interrupted.
+
+    For a caller whose result would look complete: an estimator, or a file of weights.
+
+    >>> RaiseInterrupt().on_end(Run(None, None, 1, {}, []))
+    """
+
+    def on_end(self, run: Run) -> None:
+        if run.interrupted:
+            raise KeyboardInterrupt
 
 
 class EarlyStopping(Callback):

@@ -13,7 +13,7 @@ def sigmoid(x, out=None):
 
         tanh(x/2) = (1 - exp(-x)) / (1 + exp(-x)) = 2 s(x) - 1        s(x) = (tanh(x/2) + 1) / 2
 
-    In float32 the result is exactly 0 below about x = -17 and exactly 1 above 17, and log(0) is
+    In float32 the result is exactly 0 below about x = -20 and exactly 1 above 17, and log(0) is
     -inf. Compute log s(x) with `log_sigmoid`, from x itself.
 
     Parameters

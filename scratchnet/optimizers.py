@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from scratchnet.backend import Array, on_host, to_device, xp_of
+from scratchnet.hints import with_hints
 from scratchnet.schedules import Schedule, rate_at
 from scratchnet.validation import check_bool, check_float, require
 
@@ -101,16 +102,38 @@ class Optimizer:
 
     slots: tuple[str, ...] = ()  # names of the optimizer's own vectors, which start at zero
 
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = with_hints(cls.__dict__["__init__"])  # type: ignore[method-assign]
+
     def __init__(self, learning_rate: Rate, clip: Clip = None):
         if not callable(learning_rate):
             learning_rate = self.option("learning_rate", learning_rate, above=0)
         self.learning_rate, self.clip = learning_rate, clip
         self.t = 0  # number of updates so far
         self.vectors: dict[str, Array] | None = None  # {slot: vector}, made at the first step
+        self.bound: list | None = None  # the Parameters of the model it trains, see bind
 
     def option(self, name: str, value: float, **limits: float) -> float:
         """The value as a float, after checking that it lies within its limits."""
         return check_float(type(self).__name__, name, value, **limits)
+
+    def bind(self, model: Any) -> None:
+        """Remember which parameters are trained; ValueError after updates of other ones.
+
+        The slots of an optimizer belong to the parameters of its updates: for another model, or
+        after layers were frozen, they would be wrong even where the sizes agree.
+        """
+        found = [p for _, p in model.parameter_items(trainable_only=True)]
+        same = self.bound is not None and len(found) == len(self.bound)
+        same = same and all(a is b for a, b in zip(found, self.bound or [], strict=False))
+        if self.t and self.bound is not None and not same:
+            raise ValueError(
+                f"this {type(self).__name__} has trained other parameters: make a new optimizer "
+                "for another model, or after freezing layers"
+            )
+        self.bound = found
 
     def step(self, parameters: Array, gradient: Array) -> None:
         """Update the parameters (P,), in place, by their gradient (P,)."""

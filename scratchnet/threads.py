@@ -21,6 +21,7 @@ import functools
 import itertools
 import math
 import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,7 +81,7 @@ def on_threads(f: Callable, parts: Sequence, threads: int | None = None) -> list
     threads = cores if threads is None else check_positive_int("on_threads", "threads", threads)
     if len(parts) == 1:
         return [f(parts[0])]
-    with _blas().limit(limits=1, user_api="blas"):
+    with _BLAS:
         if threads == 1:
             return [f(part) for part in parts]
         # a copied context: a thread has the precision and device of its caller
@@ -110,6 +111,35 @@ def weighted_mean(values: Sequence[Any], parts: Sequence[slice]) -> Any:
 @functools.cache
 def _pool(threads):
     return concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="scratchnet")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has no threads: its pool is a new one
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+class _OneBlasThread:
+    """Context in which BLAS has one thread; the last of several to leave restores the number.
+
+    Limits that several threads set and restore on their own would restore each other's 1.
+    """
+
+    def __init__(self):
+        self.lock, self.inside, self.limit = threading.Lock(), 0, None
+
+    def __enter__(self):
+        with self.lock:
+            if not self.inside:
+                self.limit = _blas().limit(limits=1, user_api="blas")
+            self.inside += 1
+
+    def __exit__(self, *exception):
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self.limit.restore_original_limits()
+
+
+_BLAS = _OneBlasThread()
 
 
 @functools.cache

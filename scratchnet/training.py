@@ -16,11 +16,23 @@ from tqdm import tqdm
 
 from scratchnet.backend import RNG, Array, xp_of
 from scratchnet.layers.base import Layer
-from scratchnet.layers.shapes import ShapeError
 from scratchnet.losses import Loss
 from scratchnet.optimizers import Optimizer
 from scratchnet.saving import model_arrays
 from scratchnet.threads import map_batches, on_threads, shards, weighted_mean
+from scratchnet.training_checks import (
+    all_finite,
+    check_callbacks,
+    check_data,
+    check_loss,
+    check_metrics,
+    check_optimizer,
+    check_options,
+    check_seed,
+    check_shuffle,
+    check_validation,
+    metric_value,
+)
 from scratchnet.validation import check_positive_int
 
 __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
@@ -109,7 +121,7 @@ def predict(model: Layer, x: Array, batch_size: int = 1000, threads: int | None 
     >>> predict(model, np.ones((3, 2), dtype="float32")).tolist()
     [[2.0], [2.0], [2.0]]
     """
-    check_data(model, x)
+    x, _ = check_data(model, x)
     parts = list(batches(len(x), batch_size))
     return xp_of(x).concatenate(map_batches(lambda s: model(x[s]), parts, model, x, threads))
 
@@ -123,9 +135,11 @@ def evaluate(
     batch_size: int = 1000,
     threads: int | None = None,
 ) -> dict[str, float]:
-    """Loss and metrics at inference, averaged over all samples: {"loss": ..., name: ...}.
+    """Loss and metrics at inference, over all samples: {"loss": ..., name: ...}.
 
-    A model with layers that add a penalty to the loss has the entry "penalty", too.
+    The loss is the mean over the samples. A metric is computed once, from all predictions and
+    targets, because many metrics (F1, the area under a curve) are no means over batches. A model
+    with layers that add a penalty to the loss has the entry "penalty", too.
 
     >>> import numpy as np
     >>> from scratchnet.layers import Dense
@@ -136,17 +150,18 @@ def evaluate(
     >>> evaluate(model, MeanSquaredError(), x, 3 * x[:, :1])
     {'loss': 9.0}
     """
-    check_data(model, x, target)
+    check_loss(loss)
+    x, target = check_data(model, x, target)
+    epoch = _EpochNumbers(check_metrics(metrics))
 
     def evaluate_batch(s):
         y, cache = model.forward(x[s])
-        t = target[s]
-        return _numbers(loss(y, t), model.penalty(cache), y, t, metrics), len(y)
+        return loss(y, target[s]), model.penalty(cache), y, target[s]
 
-    parts, mean = list(batches(len(x), batch_size)), _Mean()
-    for numbers, n in map_batches(evaluate_batch, parts, model, x, threads):
-        mean.add(numbers, n)
-    return mean.read()
+    parts = list(batches(len(x), batch_size))
+    for results in map_batches(evaluate_batch, parts, model, x, threads):
+        epoch.add(*results)
+    return epoch.read()
 
 
 def fit(
@@ -165,6 +180,7 @@ def fit(
     seed: int = 0,
     threads: int | None = None,
     verbose: bool = True,
+    **unknown: Any,
 ) -> History:
     """Train a built model; return the history, {"loss": [one number per epoch], ...}.
 
@@ -173,7 +189,8 @@ def fit(
         loss         from `scratchnet.losses`
         optimizer    from `scratchnet.optimizers`
         validation   (x, target) to evaluate after each epoch: "val_loss", ...
-        metrics      {name: function(prediction, target)}, averaged over the epoch like the loss
+        metrics      {name: function(prediction, target)}, each computed once per epoch from the
+                     predictions of all samples, made while the parameters change
         callbacks    from `scratchnet.callbacks`, or your own
         shuffle      draw a new order in each epoch
         seed         of order, dropout and noise; equal seeds give equal bits on one machine
@@ -185,9 +202,12 @@ def fit(
     add to the loss (ActivityRegularization) has an entry of its own, "penalty"; training minimizes
     the sum.
 
-    Raises ValueError for data that does not fit, including data with NaN or infinite values, and
-    TrainingDiverged if the loss becomes NaN or infinite; the model then has the parameters of the
-    last epoch with a finite loss.
+    Ctrl-C ends the run: the model gets the parameters of the last whole epoch back, the callbacks
+    end as usual (EarlyStopping restores its best epoch), and the history is returned.
+
+    Raises TypeError for an argument of a wrong kind, ValueError for data that does not fit,
+    including data with NaN or infinite values, and TrainingDiverged if the loss becomes NaN or
+    infinite; the model then has the parameters of the last epoch with a finite loss.
 
     >>> import numpy as np
     >>> from scratchnet.layers import Dense
@@ -202,19 +222,23 @@ def fit(
     >>> model.W.round(3).tolist(), model.b.round(3).tolist()
     ([[3.0]], [2.0])
     """
+    check_options("fit", ["fit"], unknown, fit)
     check_positive_int("fit", "epochs", epochs)
     check_positive_int("fit", "batch_size", batch_size)
-    check_data(model, x, target)
+    check_loss(loss)
+    check_optimizer(optimizer)
+    metrics, callbacks = check_metrics(metrics), check_callbacks(callbacks)
+    x, target = check_data(model, x, target)
+    validation = check_validation(model, validation)
     if validation is not None:
         x_val, t_val = validation
-        check_data(model, x_val, t_val, of="validation ")
-        evaluate(model, loss, x_val[:1], t_val[:1], metrics)  # an error now, not an epoch later
-    callbacks = sorted(callbacks, key=lambda c: c.runs_last)
+        evaluate(model, loss, x_val[:1], t_val[:1])  # an error now, not an epoch later
+    optimizer.bind(model)
     settings = {
         "samples": len(x),
         "batch_size": int(batch_size),
-        "shuffle": bool(shuffle),
-        "seed": int(seed),
+        "shuffle": check_shuffle(shuffle),
+        "seed": check_seed(seed),
         "optimizer": type(optimizer).__name__,
         "running vectors": list(optimizer.slots),
         "callbacks": [type(c).__name__ for c in callbacks],
@@ -224,23 +248,33 @@ def fit(
         callback.on_start(run)
 
     while run.epoch < epochs and not run.stop:
-        began = time.perf_counter()
+        began, done = time.perf_counter(), run.epoch
         backup = [array.copy() for array in run.arrays()], optimizer.get_state()
-        numbers = _epoch(run, loss, x, target, metrics, verbose)
-        if validation is not None:
-            held_out = evaluate(model, loss, x_val, t_val, metrics, threads=threads)
-            numbers |= {f"val_{name}": number for name, number in held_out.items()}
-        diverged = [name for name in MUST_BE_FINITE if not math.isfinite(numbers.get(name, 0))]
-        if diverged or not _finite(*run.arrays()):
-            _restore_and_raise(run, backup, diverged[0] if diverged else "parameters", numbers)
-        numbers["seconds"] = time.perf_counter() - began
-        for name, number in numbers.items():
-            run.history.setdefault(name, []).append(number)
-        run.epoch += 1
-        if verbose:
-            print(f"epoch {run.epoch}/{epochs}  " + _line(numbers), flush=True)
-        for callback in callbacks:
-            callback.on_epoch_end(run)
+        try:
+            numbers = _epoch(run, loss, x, target, metrics, verbose)
+            if validation is not None:
+                held_out = evaluate(model, loss, x_val, t_val, metrics, threads=threads)
+                numbers |= {f"val_{name}": number for name, number in held_out.items()}
+            diverged = [name for name in MUST_BE_FINITE if not math.isfinite(numbers.get(name, 0))]
+            if diverged or not all_finite(*run.arrays()):
+                _restore(run, backup)
+                name = diverged[0] if diverged else "parameters"
+                raise_diverged(run.history, name, numbers.get(name, "infinite or NaN"), run.epoch)
+            numbers["seconds"] = time.perf_counter() - began
+            for name, number in numbers.items():
+                run.history.setdefault(name, []).append(number)
+            run.epoch += 1
+            if verbose:
+                print(f"epoch {run.epoch}/{epochs}  " + _line(numbers), flush=True)
+            for callback in callbacks:
+                callback.on_epoch_end(run)
+        except KeyboardInterrupt:
+            if run.epoch == done:  # in the middle of an epoch
+                _restore(run, backup)
+            run.stop = run.interrupted = True
+            run.history.setdefault("loss", [])
+            if verbose:
+                print(f"interrupted after {run.epoch} epochs", flush=True)
     for callback in callbacks:
         callback.on_end(run)
     return run.history
@@ -252,13 +286,13 @@ def _epoch(run, loss, x, target, metrics, verbose):
     rng = RNG(run.settings["seed"]).fork(run.epoch)  # so that a resumed run draws equal numbers
     run.model.set_rng(rng)
     steps = batches(n, size, rng if run.settings["shuffle"] else None)
-    label, mean = f"epoch {run.epoch + 1}/{run.epochs}", _Mean()
+    label, numbers = f"epoch {run.epoch + 1}/{run.epochs}", _EpochNumbers(metrics)
     bar = tqdm(steps, label, math.ceil(n / size), leave=False, disable=None if verbose else True)
     for s in bar:
         t = target[s]
         value, penalty, y = train_step(run.model, loss, run.optimizer, x[s], t, run.threads)
-        mean.add(_numbers(value, penalty, y, t, metrics), len(y))
-    return mean.read()
+        numbers.add(value, penalty, y, t)
+    return numbers.read()
 
 
 @dataclasses.dataclass
@@ -274,79 +308,60 @@ class Run:
     epoch: int = 0  # done so far
     history: History = dataclasses.field(default_factory=dict)
     stop: bool = False  # a callback sets it to True to end the run after this epoch
+    interrupted: bool = False  # True after Ctrl-C
 
     def arrays(self) -> list[Array]:
         """All arrays of the model that training changes: parameters and running averages."""
         return list(model_arrays(self.model).values())
 
 
-def _numbers(value, penalty, y, target, metrics):
-    """{name: number} of one batch, still on the device."""
-    numbers = {"loss": value, "penalty": penalty}
-    return numbers | {name: metric(y, target) for name, metric in (metrics or {}).items()}
+class _EpochNumbers:
+    """Loss, penalty and metrics of the samples of an epoch; they stay on the device until read."""
 
+    def __init__(self, metrics):
+        self.metrics, self.outputs = metrics, []
+        self.loss, self.penalty, self.n = 0, 0, 0
 
-class _Mean:
-    """Means over the samples of an epoch, which stay on the device until they are read."""
-
-    def __init__(self):
-        self.sums, self.n = {}, 0
-
-    def add(self, numbers, n):
-        for name, number in numbers.items():
-            self.sums[name] = self.sums.get(name, 0) + number * n
+    def add(self, value, penalty, y, target):
+        """Add a batch: its mean loss and penalty, its predictions and targets."""
+        n = len(y)
+        self.loss = self.loss + value * n
+        self.penalty = self.penalty + penalty * n
         self.n += n
+        if self.metrics:
+            self.outputs.append((y, target))
 
     def read(self):
-        numbers = {name: float(total) / self.n for name, total in self.sums.items()}
-        if type(self.sums["penalty"]) in (int, float):  # a plain 0: no layer adds a penalty
-            del numbers["penalty"]
+        """The numbers of all samples, {name: float}."""
+        numbers = {"loss": float(self.loss) / self.n}
+        if type(self.penalty) not in (int, float):  # a plain 0: no layer adds a penalty
+            numbers["penalty"] = float(self.penalty) / self.n
+        if self.metrics:
+            xp = xp_of(self.outputs[0][0])
+            y, target = (xp.concatenate(parts) for parts in zip(*self.outputs, strict=True))
+            for name, metric in self.metrics.items():
+                numbers[name] = metric_value(name, metric(y, target))
         return numbers
 
 
-def _restore_and_raise(run, backup, name, numbers):
-    """Restore model and optimizer from the backup, and raise TrainingDiverged."""
+def _restore(run, backup):
+    """Give model and optimizer the state of the backup."""
     arrays, optimizer_state = backup
     for array, saved in zip(run.arrays(), arrays, strict=True):
         array[...] = saved
     run.optimizer.set_state(optimizer_state)
-    value = numbers.get(name, "infinite or NaN")
+
+
+def raise_diverged(history: History, name: str, value: Any, epoch: int) -> None:
+    """Raise TrainingDiverged for a number that became NaN or infinite after `epoch` epochs."""
     error = TrainingDiverged(
-        f"the {name} became {value} in epoch {run.epoch + 1}; the model has the parameters of "
-        f"epoch {run.epoch} again. Lower the learning rate, or clip the gradient: "
-        "clip=ClipByGlobalNorm(1.0)"
+        f"the {name} became {value} in epoch {epoch + 1}; the model has the parameters of epoch "
+        f"{epoch} again. Lower the learning rate, or clip the gradient: clip=ClipByGlobalNorm(1.0)"
     )
-    error.history = run.history
+    error.history = history
     raise error
 
 
 def _line(numbers):
     seconds = f"{numbers['seconds']:.1f} s"
     return "  ".join([f"{n} {v:.4f}" for n, v in numbers.items() if n != "seconds"] + [seconds])
-
-
-def check_data(model: Layer, x: Array, target: Array | None = None, of: str = "") -> None:
-    """Raise ValueError or TypeError for data that the model cannot be trained on; see `fit`."""
-    if model.input_shape is None:
-        raise ValueError(f"{model.title} is not built yet: call build(input_shape, seed) first")
-    for name, array in ((f"{of}x", x), (f"{of}target", target)):
-        if array is None:
-            continue
-        if not hasattr(array, "dtype"):
-            raise TypeError(
-                f"{name} is a {type(array).__name__}: make it an array, to_device({name})"
-            )
-        if not len(array):
-            raise ValueError(f"{name} is empty, its shape is {array.shape}: pass at least a sample")
-        if array.dtype.kind == "f" and not _finite(array):
-            raise ValueError(
-                f"{name} holds NaN or infinite values: remove or replace them before training"
-            )
-    if target is not None and len(x) != len(target):
-        raise ShapeError(f"{of}x has {len(x)} samples, but {of}target has {len(target)}")
-
-
-def _finite(*arrays):
-    """True if no entry is NaN or infinite; a GPU is read once, for any number of arrays."""
-    xp = xp_of(*arrays)
-    return bool(xp.stack([xp.isfinite(array).all() for array in arrays]).all())

@@ -30,10 +30,11 @@ from scratchnet.saving import FileError, read, save
         ([3, 2.8, 2.4, 2, 1.95, 0], {"patience": 2, "min_delta": 0.5}, 5, 3),
         ([1, 2, 1.5, 9], {"patience": 1, "mode": "max"}, 3, 2),
         ([1, 1.2, 1.6, 1.9, 9], {"patience": 1, "min_delta": 0.5, "mode": "max"}, 2, 1),
-        ([2, np.nan, np.nan, 0], {"patience": 2}, 3, 1),
+        ([2, np.nan, np.nan, 0], {"patience": 2}, 3, 1),  # with a warning
     ],
 )
 @pytest.mark.parametrize("restore_best", [True, False])
+@pytest.mark.filterwarnings("ignore:metric .score. is NaN")
 def test_a_run_stops_when_patience_ends_and_goes_back_to_its_best_epoch(
     scores, options, epochs, best, restore_best
 ):

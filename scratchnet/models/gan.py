@@ -1,5 +1,6 @@
 """Generative adversarial network: a generator learns from the gradient of a discriminator."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,15 @@ from scratchnet.layers.base import Layer
 from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.optimizers import Optimizer
 from scratchnet.saving import model_arrays
-from scratchnet.training import History, batches
+from scratchnet.training import History, batches, raise_diverged
+from scratchnet.training_checks import (
+    all_finite,
+    check_data,
+    check_model,
+    check_optimizer,
+    check_options,
+    check_seed,
+)
 from scratchnet.validation import check_float, check_positive_int
 
 
@@ -113,30 +122,73 @@ class GAN:
         batch_size: int = 128,
         seed: int = 0,
         on_epoch: Callable[[int, History], None] | None = None,
+        **unknown: Any,
     ) -> History:
         """Train; return {"discriminator": [...], "generator": [...]}, the mean loss of each epoch.
 
         on_epoch(epoch, history) is called after each epoch: to draw samples, to print.
+
+        Raises TypeError, ValueError and TrainingDiverged as `scratchnet.training.fit` does; after
+        TrainingDiverged, and after Ctrl-C, which returns the history, both networks and optimizers
+        have the state of the last whole epoch.
         """
+        check_options("GAN.fit", ["GAN.fit", "fit"], unknown, self.fit)
         check_positive_int("fit", "epochs", epochs)
+        check_model(self.generator)
+        x, _ = check_data(self.discriminator, x)
+        for optimizer, model in ((optimizer_d, self.discriminator), (optimizer_g, self.generator)):
+            check_optimizer(optimizer)
+            optimizer.bind(model)
+        if optimizer_d is optimizer_g:
+            raise ValueError("a GAN needs two optimizers, one for each network; got the same twice")
+        seed = check_seed(seed)
         history: History = {"discriminator": [], "generator": []}
         for epoch in range(epochs):
-            rng = RNG(seed).fork(epoch)
-            for model in (self.generator, self.discriminator):
-                model.set_rng(rng)
-            sums = [0, 0]
-            for i in batches(len(x), batch_size, rng):
-                z_d, z_g = self.codes(len(x[i]), rng), self.codes(len(x[i]), rng)
-                values = self.train_step(x[i], z_d, z_g, optimizer_d, optimizer_g)
-                sums = [s + value * len(z_d) for s, value in zip(sums, values, strict=True)]
-            for losses, total in zip(history.values(), sums, strict=True):
-                losses.append(float(total) / len(x))
-            if on_epoch is not None:
-                on_epoch(epoch, history)
+            backup = self._state(optimizer_d, optimizer_g)
+            try:
+                losses = self._epoch(x, batch_size, RNG(seed).fork(epoch), optimizer_d, optimizer_g)
+                if not all(map(math.isfinite, losses)) or not all_finite(*self._arrays()):
+                    self._restore(backup, optimizer_d, optimizer_g)
+                    raise_diverged(history, "losses", losses, epoch)
+                for column, value in zip(history.values(), losses, strict=True):
+                    column.append(value)
+                if on_epoch is not None:
+                    on_epoch(epoch, history)
+            except KeyboardInterrupt:
+                if len(history["generator"]) == epoch:  # in the middle of an epoch
+                    self._restore(backup, optimizer_d, optimizer_g)
+                break
         return history
+
+    def _epoch(self, x, batch_size, rng, optimizer_d, optimizer_g):
+        """One pass over the data; returns the mean losses of both networks."""
+        for model in (self.generator, self.discriminator):
+            model.set_rng(rng)
+        sums = [0, 0]
+        for i in batches(len(x), batch_size, rng):
+            z_d, z_g = self.codes(len(x[i]), rng), self.codes(len(x[i]), rng)
+            values = self.train_step(x[i], z_d, z_g, optimizer_d, optimizer_g)
+            sums = [s + value * len(z_d) for s, value in zip(sums, values, strict=True)]
+        return [float(total) / len(x) for total in sums]
+
+    def _arrays(self):
+        """All arrays of both networks that training changes."""
+        both = self.generator, self.discriminator
+        return [array for model in both for array in model_arrays(model).values()]
+
+    def _state(self, *optimizers):
+        return [a.copy() for a in self._arrays()], [o.get_state() for o in optimizers]
+
+    def _restore(self, state, *optimizers):
+        arrays, optimizer_states = state
+        for array, saved in zip(self._arrays(), arrays, strict=True):
+            array[...] = saved
+        for optimizer, saved in zip(optimizers, optimizer_states, strict=True):
+            optimizer.set_state(saved)
 
     def codes(self, n: int, seed: int | RNG) -> Array:
         """Random codes z ~ N(0, I) for n samples, (n, Z), on the generator's device."""
+        check_model(self.generator)
         weights = self.generator.parameters
         input_shape: Any = self.generator.input_shape  # (Z,)
         like = xp_of(weights).empty((n, *input_shape), dtype=weights.dtype)

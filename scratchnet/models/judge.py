@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchnet.backend import Array, to_numpy, xp_of
+from scratchnet.callbacks import RaiseInterrupt
 from scratchnet.layers import Dense, ReLU, Sequential
 from scratchnet.losses import SoftmaxCrossEntropy
 from scratchnet.metrics import frechet_distance
@@ -47,7 +48,7 @@ class Judge:
         """Train on images x (N, D) and their classes t (N,)."""
         settings: dict[str, Any] = dict(epochs=epochs, batch_size=batch_size, seed=seed)
         settings |= dict(loss=SoftmaxCrossEntropy(), optimizer=Adam(), verbose=False)
-        return fit(self.model, x, t, **settings)
+        return fit(self.model, x, t, callbacks=[RaiseInterrupt()], **settings)
 
     def load_or_train(self, path: str | Path, x: Array, t: Array, **settings: Any) -> None:
         """Load the weights from a .npz file; if it does not exist, `train` and write it."""

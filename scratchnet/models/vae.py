@@ -10,6 +10,7 @@ from scratchnet.layers.sequential import Sequential
 from scratchnet.losses import BinaryCrossEntropy, GaussianNLL
 from scratchnet.numerics import kl_to_standard_normal, logsumexp, sigmoid, softplus
 from scratchnet.training import History, batches, fit
+from scratchnet.training_checks import check_data, check_options
 from scratchnet.validation import check_positive_int
 
 
@@ -60,11 +61,12 @@ class VAE:
         The history has the keys "reconstruction", "kl" (times beta), "loss" (their sum) and
         "seconds".
         """
+        check_options("VAE.fit", ["VAE.fit", "fit"], {k: 0 for k in settings if k == "loss"}, fit)
         history = fit(self.model, x, x, loss=self.loss, **settings)
-        terms = {"reconstruction": history["loss"], "kl": history["penalty"]}
+        terms = {"reconstruction": history.get("loss", []), "kl": history.get("penalty", [])}
         return terms | {
             "loss": [sum(both) for both in zip(*terms.values(), strict=True)],
-            "seconds": history["seconds"],
+            "seconds": history.get("seconds", []),
         }
 
     def encode(self, x: Array) -> tuple[Array, Array]:
@@ -97,6 +99,7 @@ class VAE:
 
         Returns {"reconstruction": ..., "kl": ..., "loss": their sum}.
         """
+        x, _ = check_data(self.model, x)
         rng, reconstruction, kl = as_rng(seed), 0, 0
         for s in batches(len(x), batch_size):
             m, v = self.encode(x[s])
@@ -123,6 +126,7 @@ class VAE:
         Burda, Grosse and Salakhutdinov (2016), equation 8.
         """
         check_positive_int("log_likelihood", "samples", samples)
+        x, _ = check_data(self.model, x)
         rng, bounds = as_rng(seed), []
         for s in batches(len(x), batch_size):
             m, v = self.encode(x[s])

@@ -1,0 +1,177 @@
+"""Checks of the arguments of `fit`, `evaluate` and `predict`, before anything changes.
+
+Each message says what was expected, what was passed, and what to write instead; the hints for
+arguments of other libraries are in hints.py.
+"""
+
+import inspect
+import operator
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from scratchnet.backend import Array, xp_of
+from scratchnet.hints import hint_for, unknown_argument
+from scratchnet.inputs import as_array
+from scratchnet.layers.base import Layer
+from scratchnet.layers.shapes import ShapeError
+from scratchnet.validation import check_bool
+
+RESERVED = ("loss", "penalty", "seconds")  # entries of a history that are no metrics
+
+
+def check_part(what: str, part: Any, methods: tuple[str, ...], example: str) -> None:
+    """Raise TypeError unless part, a "loss" or an "optimizer", is an object with these methods.
+
+    >>> check_part("loss", "mse", ("forward", "backward"), "MeanSquaredError()")
+    Traceback (most recent call last):
+    TypeError: fit expects loss as an object of scratchnet.losses; got 'mse': use MeanSquaredError()
+    """
+    module = {"loss": "scratchnet.losses", "optimizer": "scratchnet.optimizers"}[what]
+    if inspect.isclass(part):
+        got, hint = f"the class {part.__name__}", f"create it, {part.__name__}()"
+    elif isinstance(part, str):
+        got, hint = repr(part), hint_for([what], part.lower()) or f"use {example}, for example"
+    else:
+        got, hint = type(part).__name__, f"use {example}, for example"
+        if all(callable(getattr(part, method, None)) for method in methods):
+            return
+    raise TypeError(f"fit expects {what} as an object of {module}; got {got}: {hint}")
+
+
+def check_loss(loss: Any) -> None:
+    """Raise TypeError unless this is a loss: an object with forward and backward."""
+    check_part("loss", loss, ("forward", "backward"), "MeanSquaredError()")
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Raise TypeError unless this is an optimizer: an object with step and get_state."""
+    check_part("optimizer", optimizer, ("step", "get_state"), "Adam()")
+
+
+def check_model(model: Any) -> None:
+    """Raise TypeError unless this is a layer or model, and ValueError unless it is built."""
+    if isinstance(model, (list, tuple)):
+        raise TypeError(f"fit expects a model; got a {type(model).__name__}: use Sequential([...])")
+    if not isinstance(model, Layer):
+        own = ": call its own method, model.fit(x, ...)" if hasattr(model, "fit") else ""
+        raise TypeError(f"fit expects a layer or model; got {type(model).__name__}{own}")
+    if model.input_shape is None:
+        raise ValueError(f"{model.title} is not built yet: call build(input_shape, seed) first")
+
+
+def check_metrics(metrics: Any) -> dict[str, Callable]:
+    """Return the metrics as a dictionary {name: function}; TypeError or ValueError if not one.
+
+    >>> check_metrics(["accuracy"])
+    Traceback (most recent call last):
+    TypeError: fit expects metrics as {name: function}; got list: use metrics={"accuracy": accuracy}
+    """
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, Mapping):
+        raise TypeError(
+            f"fit expects metrics as {{name: function}}; got {type(metrics).__name__}: "
+            'use metrics={"accuracy": accuracy}'
+        )
+    for name, metric in metrics.items():
+        if not callable(metric):
+            raise TypeError(
+                f"metric {name!r} is {metric!r}: pass the function of (prediction, target) itself, "
+                "for example accuracy of scratchnet.metrics"
+            )
+        if name in RESERVED or str(name).startswith("val_"):
+            raise ValueError(
+                f"a metric cannot have the name {name!r}, which the history uses: choose another"
+            )
+    return dict(metrics)
+
+
+def check_callbacks(callbacks: Any) -> list:
+    """Return the callbacks as a list, those that run last at its end."""
+    if not isinstance(callbacks, (list, tuple)):
+        got = "None" if callbacks is None else type(callbacks).__name__
+        raise TypeError(f"fit expects callbacks as a list; got {got}: use callbacks=[...]")
+    for callback in callbacks:
+        if inspect.isclass(callback):
+            name = callback.__name__
+            raise TypeError(f"fit expects Callback objects; got the class: create it, {name}()")
+        if not hasattr(callback, "on_epoch_end"):
+            raise TypeError(
+                f"fit expects callbacks of scratchnet.callbacks; got {callback!r}: write a class "
+                "derived from Callback, with a method on_epoch_end(run)"
+            )
+    return sorted(callbacks, key=lambda callback: callback.runs_last)
+
+
+def check_seed(seed: Any) -> int:
+    """Return the seed as an int; TypeError unless it is a whole number."""
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise TypeError(f"fit expects seed as a whole number; got {seed!r}") from None
+
+
+def check_validation(model: Layer, validation: Any) -> tuple | None:
+    """Return the pair (x, target) held out for validation as arrays, or None."""
+    if validation is None:
+        return None
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise TypeError(
+            f"fit expects validation as a pair of arrays; got {type(validation).__name__}: hold "
+            "samples out yourself and pass validation=(x_val, target_val), a pair (x, target)"
+        )
+    return check_data(model, *validation, of="validation ")
+
+
+def check_options(owner: str, kinds: Iterable[str], unknown: dict, function: Callable) -> None:
+    """Raise TypeError for keyword arguments that a function does not have, with a hint."""
+    for word in unknown:
+        names = [name for name in inspect.signature(function).parameters if name != "unknown"]
+        raise unknown_argument(owner, kinds, word, names)
+
+
+def check_shuffle(shuffle: Any) -> bool:
+    """Return shuffle; ValueError unless it is True or False."""
+    return check_bool("fit", "shuffle", shuffle)
+
+
+def check_data(model: Layer, x: Any, target: Any = None, of: str = "") -> tuple:
+    """Return x and target as arrays that the model can be trained on; see `fit` for the errors."""
+    check_model(model)
+    arrays = []
+    for name, array in ((f"{of}x", x), (f"{of}target", target)):
+        if array is None:
+            arrays.append(None)
+            continue
+        array = as_array(name, array)
+        if not len(array):
+            raise ValueError(f"{name} is empty, its shape is {array.shape}: pass at least a sample")
+        if array.dtype.kind == "f" and not all_finite(array):
+            raise ValueError(
+                f"{name} holds NaN or infinite values: remove or replace them before training"
+            )
+        arrays.append(array)
+    x, target = arrays
+    if target is not None and len(x) != len(target):
+        raise ShapeError(f"{of}x has {len(x)} samples, but {of}target has {len(target)}")
+    return x, target
+
+
+def all_finite(*arrays: Array) -> bool:
+    """True if no entry is NaN or infinite; a GPU is read once, for any number of arrays."""
+    xp = xp_of(*arrays)
+    return bool(xp.stack([xp.isfinite(array).all() for array in arrays]).all())
+
+
+def metric_value(name: str, value: Any) -> float:
+    """Value of a metric as a float; TypeError if it is not one number, a warning if it is NaN."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"metric {name!r} returned {type(value).__name__}; it must return one number"
+        ) from None
+    if number != number:
+        warnings.warn(f"metric {name!r} is NaN", UserWarning, stacklevel=3)
+    return number
