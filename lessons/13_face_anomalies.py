@@ -192,7 +192,7 @@ def copy(model, names=("train", "unseen", "anomalies")):
 
 
 def errors(copies):
-    """{set: the mean squared error of each copy (N,), for colours from 0 to 1}."""
+    """Mean squared error of each copy, {set: (N,)}, for colours from 0 to 1."""
     return {k: ((y - flat[k]) ** 2).mean(axis=1) / 4 for k, y in copies.items()}
 
 

@@ -122,7 +122,7 @@ show(cfg, figure, "samples", "three sequences of random numbers")
 # All steps use the same W, U and b, so the gradients of the steps are added.
 
 # %%
-# These lines as functions. There c_new and h_new stand for c' and h', a_i for ai, and
+# These lines as functions. There c_new and h_new are c' and h', a_i for ai, and
 # ``xp_of(x)`` is the module of the array x, here NumPy. ``LSTM`` in
 # scratchnet/layers/lstm.py computes the same, faster.
 

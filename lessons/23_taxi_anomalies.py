@@ -174,10 +174,11 @@ inputs = {"the day alone": z, "less its weekday": left}
 history, answers = {}, {}
 for name, model in models.items():
     x = to_device(inputs[name][..., None])  # (N, 48, 1)
+    x_train = to_device(inputs[name][train, :, None])
     h = fit(
         model,
-        x[train],
-        x[train],
+        x_train,
+        x_train,
         loss=loss,
         optimizer=Adam(cfg.learning_rate),
         epochs=epochs,

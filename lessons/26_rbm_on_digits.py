@@ -170,6 +170,7 @@ print(inspect.getsource(log_partition))
 # It is trained with PCD-1.
 
 shared = dict(trainer="pcd", n_chains=cfg.n_chains, center=cfg.center)
+shared |= dict(weight_scale=0.01)  # small first weights, as in Hinton's guide (2010)
 shared |= dict(batch_size=cfg.batch_size, random_state=cfg.seed)
 rbm = BernoulliRBM(
     cfg.hidden, learning_rate=cfg.learning_rate, n_iter=cfg.epochs, **shared
@@ -182,7 +183,7 @@ print(rbm)
 # An RBM of 4 hidden units: does the exact gradient agree with finite differences, and
 # do the plain functions give the log-likelihood of the estimator?
 
-tiny = BernoulliRBM(4, n_iter=2, random_state=0).fit(x[:200])
+tiny = BernoulliRBM(4, n_iter=2, weight_scale=0.01, random_state=0).fit(x[:200])
 print(check_gradient(tiny.energy_model_, x[:3], samples=12))
 W, (a, b) = tiny.energy_model_.weights[0], tiny.energy_model_.biases
 log_p = -free_energy(to_device(x[:3]), W, a, b) - log_partition(W, a, b)

@@ -174,6 +174,7 @@ def build(first=cfg.first, second=cfg.second, **options):
         "batch_size": cfg.batch_size,
         "mean_field_steps": cfg.sweeps,
         "n_chains": cfg.n_chains,
+        "weight_scale": 0.01,
         "random_state": cfg.seed,
     }
     return DBM((first, second), **(settings | options))

@@ -147,6 +147,7 @@ dbn = DBN(
     fine_tune_iter=cfg.fine_tune,
     fine_tune_rate=cfg.fine_tune_rate,
     fine_tune_k=cfg.fine_tune_k,
+    weight_scale=0.01,
     random_state=cfg.seed,
 )
 dbm = DBM(
@@ -156,6 +157,7 @@ dbm = DBM(
     n_iter=cfg.joint,
     learning_rate=cfg.joint_rate,
     mean_field_steps=5,
+    weight_scale=0.01,
     batch_size=cfg.batch_size,
     random_state=cfg.seed,
 )
@@ -167,7 +169,9 @@ dbm = DBM(
 # likelihood, on a network small enough to enumerate? And how accurate is the classifier
 # that will read the samples, on real test digits?
 
-tiny = DBN((6, 4), labels=True, n_iter=2, random_state=0).fit(x[:100], y[:100])
+tiny = DBN((6, 4), labels=True, n_iter=2, weight_scale=0.01, random_state=0).fit(
+    x[:100], y[:100]
+)
 seen = np.hstack([tiny.rbms_[0].transform(x[:3]), np.eye(10)[y[:3]]])
 print(check_gradient(tiny.belief_network_.top, seen, samples=12))
 

@@ -325,10 +325,12 @@ class RNG:
         return self._on_device[xp.__name__]
 
     def _draw(self, kind, like):
+        # always float32: one seed then gives the same numbers, rounded to it, in both precisions
         xp = xp_of(like)
-        if _parity.get():  # draw on the CPU and copy: slow, but the same numbers on each device
-            return xp.asarray(getattr(self._generator(np), kind)(like.shape, dtype=like.dtype))
-        return getattr(self._generator(xp), kind)(like.shape, dtype=like.dtype)
+        generator = self._generator(np if _parity.get() else xp)
+        numbers = getattr(generator, kind)(like.shape, dtype="float32")
+        # in parity a copy from the CPU: slow, but the same numbers on each device
+        return xp.asarray(numbers).astype(like.dtype, copy=False)
 
     def permutation(self, n: int) -> Array:
         """Numbers 0 ... n - 1 in random order, from the host stream, on the current device."""

@@ -1,7 +1,10 @@
 """Command line: scratchnet lessons | run | gradcheck | data | doctor."""
 
 import argparse
+import itertools
+import operator
 import os
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -18,9 +21,23 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns the exit code: 0, 1 if a gradient check fails, 2 for an input that cannot be used.
 
-    >>> main(["gradcheck", "Dense "])  # an unknown name, which is reported on stderr
+    A closed pipe, as in `scratchnet lessons | head -3`, ends the command without a message.
+
+    >>> main(["gradcheck", "Dens"])  # an unknown name, which is reported on stderr
     2
     """
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        with open(os.devnull, "w") as devnull:  # for what is left to flush at exit
+            os.dup2(devnull.fileno(), sys.stdout.fileno())
+        return 1
+
+
+def _run(arguments):
     parser = argparse.ArgumentParser(prog="scratchnet", description=__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"scratchnet {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -29,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.set_defaults(do=list_lessons)
 
     command = commands.add_parser("run", help="run a lesson: scratchnet run 01 --quick")
-    command.add_argument("number", help="the lesson's number, as in 01")
+    command.add_argument("number", help="the lesson's number or name: 1, 01")
     command.add_argument("flags", nargs=argparse.REMAINDER, help="the lesson's own flags")
     command.set_defaults(do=run_lesson)
 
@@ -43,7 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     command = commands.add_parser("data", help="show the data sets, or fetch one")
     command.add_argument(
-        "name", nargs="?", help="digits, mnist or fashion: load it and describe it"
+        "name",
+        nargs="?",
+        help="digits, mnist, fashion, or a file of images: load it and describe it",
     )
     command.set_defaults(do=show_data)
 
@@ -53,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return options.do(options)
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError) as problem:  # one sentence instead of a traceback
         print(f"scratchnet: {problem}", file=sys.stderr)
         return 2
@@ -61,16 +82,16 @@ def main(arguments: list[str] | None = None) -> int:
 def find_lessons() -> dict[str, Path]:
     """Find the lessons: {"01": path, ...}.
 
-    They are looked for in the folder `lessons` of the current directory, then in that of the
-    repository. Raises FileNotFoundError if there is none.
+    They are looked for in the folder `lessons` of the current directory, of the repository, and of
+    the installed package. Raises FileNotFoundError if there is none.
     """
-    for root in (Path.cwd(), Path(__file__).resolve().parent.parent):
+    package = Path(__file__).resolve().parent
+    for root in (Path.cwd(), package.parent, package):
         found = {path.name[:2]: path for path in sorted(root.glob("lessons/[0-9][0-9]_*.py"))}
         if found:
             return found
     raise FileNotFoundError(
-        "there is no folder `lessons` here: change to the repository, or clone it (the lessons are "
-        "not part of the installed package)"
+        "there is no folder `lessons` here: install scratchnet again, or change to the repository"
     )
 
 
@@ -85,9 +106,11 @@ def list_lessons(options):
 def run_lesson(options):
     """Run a lesson as `python lessons/NN_name.py` would, with its own flags."""
     lessons = find_lessons()
-    if options.number not in lessons:
+    name = Path(options.number).name.removesuffix(".py")
+    number = name[:2] if name in {path.stem for path in lessons.values()} else name.zfill(2)
+    if number not in lessons:
         raise unknown_name("lesson", options.number, lessons)
-    path = str(lessons[options.number])
+    path = str(lessons[number])
     sys.argv = [path, *options.flags]
     runpy.run_path(path, run_name="__main__")
     return 0
@@ -96,38 +119,44 @@ def run_lesson(options):
 def check_gradients(options):
     """Check all cases of `scratchnet.gradcheck_cases`, or those of one layer or loss.
 
-    Prints a line for each layer or loss, and the table of each case that fails; with a name, the
-    table of every case. Returns exit code 1 if a case fails. Boltzmann machines are checked by
+    Prints a line for each layer or loss as soon as it is checked, and the table of each case that
+    fails; with a name, the table of every case. Capitals, "_" and "-" in the name make no
+    difference. Returns exit code 1 if a case fails. Boltzmann machines are checked by
     `scratchnet.boltzmann.check_gradient`.
     """
     from scratchnet.gradcheck_cases import LAYERS, LOSSES, all_cases
 
     names = [*LAYERS, *LOSSES]
     if options.name is not None:
-        if options.name not in names:
-            raise unknown_name("layer or loss", options.name, names)
-        names = [options.name]
-    reports = {name: [] for name in names}
-    for case in all_cases():
-        if case.name in reports:
-            reports[case.name].append(case.run())
-            if options.name is not None or not reports[case.name][-1].ok:
-                print(reports[case.name][-1], end="\n\n")
-
-    print(f"{'layer or loss':22}  {'cases':>5}  {'largest error':>13}")
-    for name, found in reports.items():
-        failed = sum(not report.ok for report in found)
+        names = [name for name in names if _plain(name) == _plain(options.name)]
+        if not names:
+            raise unknown_name("layer or loss", options.name, [*LAYERS, *LOSSES])
+    print(f"{'layer or loss':22}  {'cases':>5}  {'largest error':>13}", flush=True)
+    total = wrong = 0
+    for name, cases in itertools.groupby(all_cases(), key=operator.attrgetter("name")):
+        if name not in names:
+            continue
+        reports = [case.run() for case in cases]
+        for report in reports:
+            if options.name is not None or not report.ok:
+                print(report, end="\n\n")
+        failed = sum(not report.ok for report in reports)
         verdict = f"{failed} WRONG" if failed else "ok"
-        print(f"{name:22}  {len(found):5}  {max(r.error for r in found):13.1e}  {verdict}")
-    wrong = sum(not report.ok for found in reports.values() for report in found)
-    total = sum(map(len, reports.values()))
+        error = max(report.error for report in reports)
+        print(f"{name:22}  {len(reports):5}  {error:13.1e}  {verdict}", flush=True)
+        total, wrong = total + len(reports), wrong + failed
     print(f"{total - wrong} of {total} cases agree with finite differences (float64, limit 1e-6)")
     return 1 if wrong else 0
+
+
+def _plain(name):
+    return re.sub("[_-]", "", name).lower()
 
 
 def show_data(options):
     """Print the folders in which data is looked for, or load one data set and describe it."""
     from scratchnet.data import cache_dir, load_images
+    from scratchnet.data.images import SIZES
 
     if options.name is None:
         print("digits    bundled with scikit-learn, 8x8 or enlarged to 28x28")
@@ -136,7 +165,8 @@ def show_data(options):
         print(f"SCRATCHNET_DATA  {os.environ.get('SCRATCHNET_DATA', '(not set)')}")
         print(f"cache            {cache_dir()}")
         return 0
-    data = load_images(options.name)
+    name = options.name.lower()
+    data = load_images(name if name in SIZES else options.name)
     for part in ("x_train", "y_train", "x_test", "y_test"):
         array = getattr(data, part)
         print(f"{part:8}  {array.shape!s:18}  {array.dtype}  {array.min():g} .. {array.max():g}")

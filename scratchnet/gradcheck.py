@@ -12,6 +12,9 @@ error. R is random because errors cancel under R = 1: dx of BatchNormalization w
 At a kink (ReLU at 0) the slopes to the left and to the right differ, and there is no derivative to
 compare with. Where the two slopes differ the check repeats with smaller steps; an entry on the kink
 itself is left out and counted. So is an input that `mask_value` masks, which a step would unmask.
+
+A right derivative is not all that a layer or loss needs: before the comparison the whole contract
+is checked, see `scratchnet.gradcheck_contract`.
 """
 
 import copy
@@ -24,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backend import RNG, Array, float64, to_numpy, use_device
+from scratchnet.gradcheck_contract import check_layer, check_loss, is_float, parts_of
 from scratchnet.layers.base import Layer
 from scratchnet.losses import Loss
 
@@ -126,7 +130,7 @@ def gradcheck(
 
     Parameters
         x         a batch for the layer, of any precision; it is copied to float64. A tuple for a
-                  layer that takes a tuple: its integer arrays are not checked
+                  layer that takes a tuple. Integer arrays stay as they are, and are not checked
         train     check forward and backward in training mode (with the same noise and masks in
                   each call) or at inference
         samples   check at most this many random entries of each array; None: every entry
@@ -138,8 +142,9 @@ def gradcheck(
     The floor s is the root mean square of the array's numeric gradient, and at least a thousandth
     of that of all arrays: entries that are zero up to rounding then have a small error.
 
-    The subject is copied (from a GPU to the CPU) and does not change. Raises ValueError if two
-    calls of forward with the same input differ.
+    The subject is copied (from a GPU to the CPU) and does not change. Raises ValueError or
+    TypeError if it breaks another rule of the contract: two calls of forward with the same input
+    differ, backward changes its arguments, two halves of a batch differ from the whole, ...
 
     >>> from scratchnet.layers import Dense
     >>> report = gradcheck(Dense(2), np.ones((3, 4)))
@@ -148,7 +153,9 @@ def gradcheck(
     """
     if eps is None:
         eps = EPS_OF_A_LOSS if loss is not None or isinstance(subject, Loss) else EPS
-    x = _float64(x) if isinstance(x, tuple) else np.array(to_numpy(x), dtype=np.float64)
+    x = _float64(x)
+    if not len(parts_of(x)[0]):
+        raise ValueError("gradcheck: x is empty: pass a batch of at least one sample")
     target = None if target is None else _float64(target)
     # not default_rng(seed): an x drawn from that generator would EQUAL R, and x^T x is symmetric,
     # so that a gradient with a missing transpose would pass
@@ -165,12 +172,15 @@ def gradcheck(
                 f"two calls of forward of {subject!r} with the same input differ: draw random "
                 "numbers from self.rng, and store nothing on the layer"
             )
+        checked.check_contract()
         R = [rng.standard_normal(part.shape) if part.ndim else np.ones(()) for part in y]
         grads = checked.backward(R, cache)
         probes = {
             name: differences(lambda: checked.forward()[0], array, R, eps, samples, rng)
             for name, array in checked.arrays.items()
         }
+    if not probes:
+        raise ValueError(f"{checked.title}: nothing to check, no parameters and an integer x")
     every = np.concatenate([numeric for _, numeric, _ in probes.values()])
     floor = 1e-3 * _rms(every)
     rows = [
@@ -191,17 +201,17 @@ class _CheckedLayer:
     def __init__(self, layer, x, target, loss, train, seed):
         if layer.input_shape is None:
             layer = copy.deepcopy(layer)
-            layer.build(_parts(x)[0].shape[1:], RNG(seed))
+            layer.build(parts_of(x)[0].shape[1:], RNG(seed))
         self.layer = layer.map_arrays(to_numpy).astype("float64")
         self.x, self.target, self.loss, self.train, self.seed = x, target, loss, train, seed
         names = getattr(layer, "input_names", ("x",))  # then x[1], x[2], ...
-        self.names = [names[i] if i < len(names) else f"x[{i}]" for i in range(len(_parts(x)))]
-        inputs = zip(self.names, _parts(x), strict=True)
-        self.inputs = {name: part for name, part in inputs if _is_float(part)}
+        self.names = [names[i] if i < len(names) else f"x[{i}]" for i in range(len(parts_of(x)))]
+        inputs = zip(self.names, parts_of(x), strict=True)
+        self.inputs = {name: part for name, part in inputs if is_float(part)}
         self.arrays = self.inputs | self.layer.named_parameters()
         name = layer.title if layer.children else repr(layer)
         name += "" if loss is None else f" with {loss!r}"
-        shapes = ", ".join(str(np.shape(part)) for part in _parts(x))
+        shapes = ", ".join(str(np.shape(part)) for part in parts_of(x))
         self.title = f"{name}, x {shapes}, train={train}"
 
     def forward(self):
@@ -209,21 +219,27 @@ class _CheckedLayer:
         y, cache = self.layer.forward(self.x, self.train)
         penalty = np.asarray(self.layer.penalty(cache), dtype=np.float64)
         if self.loss is None:
-            outputs = [np.array(part) for part in _parts(y) if _is_float(part)]  # y may be x
+            outputs = [np.array(part) for part in parts_of(y) if is_float(part)]  # y may be x
             return [*outputs, penalty], (y, cache)
         value, loss_cache = self.loss.forward(y, self.target)
         return [np.asarray(value), penalty], (loss_cache, cache)
+
+    def check_contract(self):
+        check_layer(self.layer, self.x, self.train, self.seed)
+        if self.loss is not None:
+            self.layer.set_rng(RNG(self.seed))
+            check_loss(self.loss, self.layer.forward(self.x, self.train)[0], self.target)
 
     def backward(self, R, cache):
         y_or_loss_cache, cache = cache
         if self.loss is None:
             weights = iter(R)
-            dy = [next(weights) if _is_float(part) else None for part in _parts(y_or_loss_cache)]
+            dy = [next(weights) if is_float(part) else None for part in parts_of(y_or_loss_cache)]
             dy = tuple(dy) if isinstance(y_or_loss_cache, tuple) else dy[0]
         else:  # R is 1 for the loss and for the penalty
             dy = self.loss.backward(y_or_loss_cache)
         dx, grads = self.layer.backward(dy, cache)
-        dx = zip(self.names, _parts(dx), strict=False)  # trailing integer inputs may be left out
+        dx = zip(self.names, parts_of(dx), strict=False)  # trailing integer inputs may be left out
         return {name: gradient for name, gradient in dx if name in self.inputs} | grads
 
 
@@ -232,11 +248,15 @@ class _CheckedLoss:
 
     def __init__(self, loss, prediction, target):
         self.loss, self.prediction, self.target = loss, prediction, target
+        check_loss(loss, prediction, target)
         names = list(inspect.signature(loss.forward).parameters)
         self.arrays = {names[0]: prediction}
         if isinstance(loss.backward(loss.forward(prediction, target)[1]), tuple):
             self.arrays[names[1]] = target
         self.title = f"{loss!r}, {names[0]} {prediction.shape}"
+
+    def check_contract(self):
+        """Nothing: it is checked already, because the constructor calls backward."""
 
     def forward(self):
         value, cache = self.loss.forward(self.prediction, self.target)
@@ -244,7 +264,7 @@ class _CheckedLoss:
 
     def backward(self, R, cache):
         grads = self.loss.backward(cache)
-        return dict(zip(self.arrays, _parts(grads), strict=True))
+        return dict(zip(self.arrays, parts_of(grads), strict=True))
 
 
 def _float64(x):
@@ -253,14 +273,6 @@ def _float64(x):
         return tuple(_float64(part) for part in x)
     x = to_numpy(x)
     return np.array(x, dtype=np.float64) if x.dtype.kind == "f" else x
-
-
-def _parts(x):
-    return x if isinstance(x, tuple) else (x,)
-
-
-def _is_float(part):
-    return np.asarray(part).dtype.kind == "f"  # integers have no gradient
 
 
 def differences(

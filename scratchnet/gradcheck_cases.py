@@ -133,6 +133,7 @@ LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
     "GRU": _recurrent("h", use_bias=[False], activation=["relu"], recurrent_activation=["tanh"]),
     "GaussianNoise": (grid(stddev=[0.0, 0.5]), [VECTOR, IMAGE]),
     "GlobalAveragePooling2D": (grid(), [ODD, GRAY]),
+    "GroupNormalization": (grid(groups=[1, 2, 4], **NORMALIZED), [(8,), IMAGE]),
     "LSTM": _recurrent(
         *("h", "c"),
         **dict(use_bias=[False], unit_forget_bias=[False]),
@@ -147,6 +148,7 @@ LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
     "ReLU": (grid(), [VECTOR, IMAGE]),
     "RepeatVector": (grid(n=[1, 3]), [VECTOR]),
     "Reshape": (grid(target_shape=[(4, 6), (-1, 2, 3), (24,)]), [IMAGE]),
+    "SELU": (grid(), [VECTOR, IMAGE]),
     "Sampling": (grid(beta=[1.0, 0.3, 0.0]), [(6,), (3, 4)]),
     "Sequential": (grid(layers=[_stack, lambda: (layers.Dense(3), layers.Softmax())]), [VECTOR]),
     "Sigmoid": (grid(), [VECTOR, IMAGE]),

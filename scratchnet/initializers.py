@@ -16,6 +16,7 @@ import numpy as np
 
 from scratchnet import backend
 from scratchnet.backend import to_device
+from scratchnet.hints import hint_for
 from scratchnet.validation import unknown_name
 
 __all__ = [
@@ -180,5 +181,8 @@ def initializer(name: str | Callable) -> Callable:
     if callable(name):
         return name
     if name not in _BY_NAME:
+        hint = hint_for(["initializer"], name)
+        if hint:
+            raise ValueError(f"{name!r} is an activation, not an initializer: {hint}")
         raise unknown_name("initializer", name, _BY_NAME)
     return _BY_NAME[name]

@@ -24,7 +24,7 @@ def as_array(name: str, x: Any, *, lists: bool = False) -> Array:
         name    of the argument, with which the message begins
         lists   True: lists of numbers are converted, too
 
-    >>> as_array("x", np.matrix([[1.0, 2.0]]))
+    >>> as_array("x", [[1.0, 2.0]], lists=True)
     array([[1., 2.]])
     >>> as_array("x", [[1.0, 2.0]])
     Traceback (most recent call last):
@@ -50,7 +50,7 @@ def as_array(name: str, x: Any, *, lists: bool = False) -> Array:
 def is_plain(x: Any) -> bool:
     """Whether x is exactly a NumPy or CuPy array: nothing is left to convert.
 
-    >>> is_plain(np.zeros(2)), is_plain(np.matrix([[0.0]]))
+    >>> is_plain(np.zeros(2)), is_plain([0.0, 0.0])
     (True, False)
     """
     return type(x) is np.ndarray or not on_host(x)

@@ -15,12 +15,12 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 from scratchnet.backend import gpu_problem, set_device
 from scratchnet.layers import Layer, Sequential
 from scratchnet.losses import Loss
+from scratchnet.paths import expanded
 from scratchnet.validation import unknown_name
 
 
@@ -72,7 +72,7 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
         quick=is_quick,
         broken=given["broken"],
         check=given["check"],
-        out=Path(given["out"]) / lesson,
+        out=expanded(given["out"]) / lesson,
         changed=sorted(by_hand),
         figures={},
         began=time.perf_counter(),

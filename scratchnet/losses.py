@@ -11,13 +11,15 @@ numbers per sample (pixels, features) have the option ``reduction``, which selec
 
     "mean"         n = N times the numbers per sample: the mean over all, the default as in Keras
     "per_sample"   n = N: the sum over the numbers of a sample, as in a log-likelihood
+
+The base class, `Loss`, is in loss_base.py.
 """
 
 import math
-from typing import Any
 
-from scratchnet.backend import Array, on_host, xp_of
+from scratchnet.backend import xp_of
 from scratchnet.layers.shapes import ShapeError
+from scratchnet.loss_base import Loss
 from scratchnet.numerics import (
     kl_gradient,
     kl_to_standard_normal,
@@ -25,7 +27,7 @@ from scratchnet.numerics import (
     sigmoid,
     softplus,
 )
-from scratchnet.validation import check_bool, check_float, constructor_call, unknown_name
+from scratchnet.validation import check_bool, check_float
 
 __all__ = [
     "BinaryCrossEntropy",
@@ -39,56 +41,6 @@ __all__ = [
 ]
 
 
-class Loss:
-    """Base class of the losses; backward takes no dy, because no layer follows a loss."""
-
-    def __init__(self, reduction: str = "mean"):
-        if reduction not in ("mean", "per_sample"):
-            raise unknown_name("reduction", reduction, ["mean", "per_sample"])
-        self.reduction = reduction
-
-    def forward(self, prediction: Array, target: Array) -> tuple[Array, Any]:
-        """The pair (value, cache); ShapeError if the shapes do not fit."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward")
-
-    def backward(self, cache: Any) -> Any:
-        """The gradient dL/dprediction, of the prediction's shape."""
-        raise NotImplementedError(f"{type(self).__name__} has no backward")
-
-    def __call__(self, prediction: Array, target: Array) -> Array:
-        """The value without the cache."""
-        return self.forward(prediction, target)[0]
-
-    def __repr__(self):
-        return constructor_call(self)
-
-    def _n(self, prediction):
-        """The divisor n, see the head of this file."""
-        return prediction.size if self.reduction == "mean" else len(prediction)
-
-    def _check(self, prediction, target):
-        self._check_arrays(prediction, target)
-        self._check_precision(prediction, target)
-        if prediction.shape != target.shape:
-            raise ShapeError(  # NumPy would broadcast (N, 1) and (N,) to (N, N) without an error
-                f"{type(self).__name__} expects prediction and target of one shape; "
-                f"got {prediction.shape} and {target.shape}"
-            )
-
-    def _check_arrays(self, prediction, target):
-        name = type(self).__name__
-        for array in (prediction, target):
-            if not hasattr(array, "dtype"):
-                raise TypeError(f"{name} expects arrays; got {type(array).__name__}")
-
-    def _check_precision(self, prediction, target):
-        if target.dtype != prediction.dtype or target.dtype.kind != "f":
-            raise TypeError(
-                f"{type(self).__name__} expects a target of its prediction's {prediction.dtype}; "
-                f"got {target.dtype}: use target.astype('{prediction.dtype}')"
-            )
-
-
 class MeanSquaredError(Loss):
     """Mean squared error.
 
@@ -100,6 +52,8 @@ class MeanSquaredError(Loss):
     >>> float(value), loss.backward(cache)
     (4.5, array([[0., 3.]]))
     """
+
+    splits_batch = True
 
     def forward(self, prediction, target):
         self._check(prediction, target)
@@ -123,6 +77,8 @@ class GaussianNLL(Loss):
     >>> round(float(GaussianNLL(sigma=0.1)(np.zeros((1, 1)), np.zeros((1, 1)))), 4)
     -1.3836
     """
+
+    splits_batch = True
 
     def __init__(self, sigma: float = 1.0, reduction: str = "mean"):
         super().__init__(reduction)
@@ -149,6 +105,8 @@ class MeanAbsoluteError(Loss):
     1.5
     """
 
+    splits_batch = True
+
     def forward(self, prediction, target):
         self._check(prediction, target)
         d = prediction - target
@@ -171,6 +129,8 @@ class Huber(Loss):
     >>> float(Huber(delta=1.0)(np.array([[1.0, 5.0]]), np.array([[1.0, 2.0]])))
     1.25
     """
+
+    splits_batch = True
 
     def __init__(self, delta: float = 1.0, reduction: str = "mean"):
         super().__init__(reduction)
@@ -197,9 +157,10 @@ class BinaryCrossEntropy(Loss):
     from logits x           p = sigmoid(x)
                             L = 1/n sum softplus(x) - t x          dL/dx = 1/n (p - t)
 
-    The form from logits is exact for every x. A probability p may have been rounded to 0 or 1: the
-    smallest normal number (1e-38 in float32) is added before the logarithm, so that such an entry
-    costs at most 87 nats instead of infinity.
+    The form from logits is exact for every x. A probability p may have been rounded to 0 or 1: in
+    the logarithms p and 1 - p are at least eps, and p (1 - p) in the gradient, too, with the eps of
+    the precision (1.2e-7 in float32). So an entry costs at most 16 nats instead of infinity, as in
+    Keras.
 
     Parameters
         from_logits   True: predictions are logits x, the numbers before the sigmoid
@@ -212,9 +173,20 @@ class BinaryCrossEntropy(Loss):
     (0.6931, array([[-1.,  1.]]))
     """
 
+    splits_batch = True
+
     def __init__(self, from_logits: bool = False, reduction: str = "mean"):
         super().__init__(reduction)
         self.from_logits = check_bool("BinaryCrossEntropy", "from_logits", from_logits)
+        self.expects_logits = self.from_logits
+
+    def check_prediction(self, prediction):
+        if not self.from_logits:
+            hint = ": end the model with Sigmoid(), or pass logits and from_logits=True"
+            self._check_probabilities("predictions", prediction, hint)
+
+    def check_target(self, target, sample_shape):
+        self._check_probabilities("targets", target)
 
     def forward(self, prediction, target):
         self._check(prediction, target)
@@ -223,8 +195,8 @@ class BinaryCrossEntropy(Loss):
             x = prediction
             return (softplus(x) - t * x).sum() / self._n(x), (x, t)
         p = prediction
-        tiny = xp.finfo(p.dtype).tiny
-        log_p, log_q = xp.log(p + tiny), xp.log(1 - p + tiny)  # q = 1 - p
+        eps = xp.finfo(p.dtype).eps
+        log_p, log_q = xp.log(xp.clip(p, eps, 1)), xp.log(xp.clip(1 - p, eps, 1))  # q = 1 - p
         # t log p + (1 - t) log q = log q + t (log p - log q)
         return -(log_q + t * (log_p - log_q)).sum() / self._n(p), (p, t)
 
@@ -234,7 +206,7 @@ class BinaryCrossEntropy(Loss):
             return (sigmoid(x) - t) / self._n(x)
         p, t = cache
         xp = xp_of(p)
-        variance = p * (1 - p) + xp.finfo(p.dtype).tiny
+        variance = xp.clip(p * (1 - p), xp.finfo(p.dtype).eps, 1)
         return (p - t) / (self._n(p) * variance)
 
 
@@ -258,8 +230,21 @@ class SoftmaxCrossEntropy(Loss):
     (1.3863, array([[ 0.25,  0.25, -0.75,  0.25]]))
     """
 
+    expects_logits = True
+    splits_batch = True
+
     def __init__(self):
         super().__init__("per_sample")
+
+    def check_target(self, target, sample_shape):
+        (k,) = sample_shape[-1:] or (math.inf,)  # the number of classes, if there is an axis for it
+        if target.ndim > 1:
+            self._check_probabilities("probabilities as targets", target)
+        elif target.dtype.kind in "iu" and not (0 <= target.min() and target.max() < k):
+            raise ValueError(
+                f"SoftmaxCrossEntropy expects class indices from 0 to {k - 1}; "
+                f"got {target.min()} to {target.max()}"
+            )
 
     def forward(self, prediction, target):
         self._check(prediction, target)
@@ -282,20 +267,18 @@ class SoftmaxCrossEntropy(Loss):
         return p / len(p)
 
     def _check(self, x, target):
-        self._check_arrays(x, target)
         if x.ndim != 2:
-            raise ShapeError(f"SoftmaxCrossEntropy expects predictions (N, K); got {x.shape}")
+            hint = f": use prediction.reshape(-1, {x.shape[-1]}) and target.reshape(-1)"
+            raise ShapeError(
+                f"SoftmaxCrossEntropy expects predictions (N, K); got {x.shape}"
+                + (hint if x.ndim > 2 else "")
+            )
         n, k = x.shape
         if target.shape == (n,):
             if target.dtype.kind not in "iu":
                 raise TypeError(
                     f"SoftmaxCrossEntropy expects integer class indices; got {target.dtype}: "
                     "use target.astype('int64')"
-                )
-            if on_host(target) and n and not (0 <= target.min() and target.max() < k):
-                raise ValueError(
-                    f"SoftmaxCrossEntropy expects class indices from 0 to {k - 1}; "
-                    f"got {target.min()} to {target.max()}"
                 )
         elif target.shape != (n, k):
             raise ShapeError(
@@ -322,6 +305,8 @@ class KLToStandardNormal(Loss):
     >>> float(value), loss.backward(cache)
     (2.0, (array([[2.]]), array([[0.]])))
     """
+
+    splits_batch = True
 
     def __init__(self):
         super().__init__("per_sample")

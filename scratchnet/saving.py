@@ -21,30 +21,18 @@ True
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scratchnet.archives import Archive, ArchiveError
 from scratchnet.backend import Array, to_numpy, xp_of
 from scratchnet.layers.base import Layer
+from scratchnet.paths import expanded
 
 VERSION = 1
-UNREADABLE = (  # errors of NumPy, zipfile, zlib and json for a damaged file or one of another kind
-    ValueError,
-    KeyError,
-    AttributeError,
-    TypeError,
-    OSError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class FileError(ValueError):
@@ -78,7 +66,7 @@ def load(model: Layer, path: str | Path) -> None:
     Traceback (most recent call last):
     FileNotFoundError: missing.npz does not exist: nothing to load
     """
-    info, arrays = read(path, kinds=("model", "checkpoint"))
+    info, arrays = read(path, ("model", "checkpoint"), model_arrays(model))
     load_arrays(model, info, arrays, path)
 
 
@@ -155,7 +143,7 @@ def write(path: str | Path, info: dict, arrays: dict[str, Array]) -> None:
     ...     read(f"{folder}/a.npz", kinds=["model"])
     ({'scratchnet': 1, 'kind': 'model'}, {'x': array([1., 1.])})
     """
-    path = Path(path)
+    path = expanded(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"scratchnet": VERSION, **info})
     arrays = {name: to_numpy(array) for name, array in arrays.items()}
@@ -168,24 +156,32 @@ def write(path: str | Path, info: dict, arrays: dict[str, Array]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def read(path: str | Path, kinds: Sequence[str]) -> tuple[dict, dict[str, Array]]:
+def read(
+    path: str | Path, kinds: Sequence[str], targets: dict[str, Array] | None = None
+) -> tuple[dict, dict[str, Array]]:
     """Return (info, arrays) of a file that `write` made, if info["kind"] is one of the kinds.
 
-    Raises FileNotFoundError or FileError as `load`. Example: see `write`.
+    With targets, an array without the shape and dtype of the target of its name is not read: zeros
+    without memory of their own take its place. Raises FileNotFoundError or FileError as `load`.
+    Example: see `write`.
 
     >>> read(".", kinds=["model"])
     Traceback (most recent call last):
     scratchnet.saving.FileError: . is a folder: name the .npz file in it
     """
-    if Path(path).is_dir():
+    path = expanded(path)
+    if path.is_dir():
         raise FileError(f"{path} is a folder: name the .npz file in it")
-    if not Path(path).exists():
+    if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: nothing to load")
     try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        info = json.loads(str(arrays.pop("info")))
-    except UNREADABLE:
+        with Archive(path) as archive:
+            shape, dtype = archive.header("info")
+            if shape or dtype.kind != "U":
+                raise ArchiveError("'info' is no text")
+            info = json.loads(str(archive.read("info")))
+            arrays = {n: _array(archive, n, targets) for n in archive.names if n != "info"}
+    except (ValueError, RecursionError, OSError):  # ArchiveErrors and those of json are ValueErrors
         raise FileError(
             f"{path} is not a complete scratchnet file (.npz with an entry 'info'): it is damaged, "
             "or was made by another program"
@@ -199,3 +195,13 @@ def read(path: str | Path, kinds: Sequence[str]) -> tuple[dict, dict[str, Array]
     if info.get("kind") not in kinds:
         raise FileError(f"{path} holds a {info.get('kind')!r}; expected {' or '.join(kinds)}")
     return info, arrays
+
+
+def _array(archive, name, targets):
+    """An array of the file, or a stand-in of its shape and dtype if it does not fit its target."""
+    if targets is not None:
+        shape, dtype = archive.header(name)
+        target = targets.get(name)
+        if target is None or target.shape != shape or target.dtype != dtype:
+            return np.broadcast_to(np.zeros((), dtype), shape)
+    return archive.read(name)

@@ -45,9 +45,10 @@ def threads_help(model: Layer, x: Array) -> bool:
 def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
     """Slices of the batch x for a training step: one slice if the batch stays whole.
 
-    The batch stays whole where threads would not help, and where a layer or the loss needs all
-    samples at once: for batch statistics, for sums over the batch, or to draw random numbers in the
-    order of the samples.
+    The batch stays whole where threads would not help, where a layer or the loss does not declare
+    ``splits_batch = True``, as those of the library do, and where one of them needs all samples at
+    once: for batch statistics, for sums over the batch, or to draw random numbers in the order of
+    the samples.
 
     >>> import numpy as np
     >>> from scratchnet.layers import Conv2D
@@ -61,7 +62,10 @@ def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
     small = len(x) <= size * 2 // 3  # half of it would not be worth a thread
     if small or not isinstance(loss, Loss) or not threads_help(model, x):
         return whole
-    if any(layer.needs_whole_batch or layer.state for layer in model.named_layers().values()):
+    layers = model.named_layers().values()
+    if not loss.splits_batch or not all(layer.splits_batch for layer in layers):
+        return whole
+    if any(layer.needs_whole_batch or layer.state for layer in layers):
         return whole
     count = min(2 * math.ceil(len(x) / (2 * size)), len(x))
     edges = [len(x) * i // count for i in range(count + 1)]

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from scratchnet.backend import RNG, Array, xp_of
 from scratchnet.layers.base import Layer
+from scratchnet.loss_base import with_mask
 from scratchnet.losses import Loss
 from scratchnet.optimizers import Optimizer
 from scratchnet.saving import model_arrays
@@ -67,6 +68,7 @@ def batches(n: int, batch_size: int, rng: RNG | None = None) -> Iterator[Any]:
 def shard_gradients(model: Layer, loss: Loss, x: Array, target: Array) -> tuple:
     """Return (loss, penalty, gradient vector, prediction) for a batch, or for a shard of it."""
     y, cache = model.forward(x, train=True)
+    loss = with_mask(loss, y, model.input_mask(cache))
     value, loss_cache = loss.forward(y, target)
     grads = model.weight_gradients(loss.backward(loss_cache), cache)
     model.update_running_stats(cache)
@@ -137,9 +139,10 @@ def evaluate(
 ) -> dict[str, float]:
     """Loss and metrics at inference, over all samples: {"loss": ..., name: ...}.
 
-    The loss is the mean over the samples. A metric is computed once, from all predictions and
-    targets, because many metrics (F1, the area under a curve) are no means over batches. A model
-    with layers that add a penalty to the loss has the entry "penalty", too.
+    The loss is the mean over the samples, or over their steps that exist where a layer masks steps
+    by mask_value and the output has as many steps. A metric is computed once, from all predictions
+    and targets, because many metrics (F1, the area under a curve) are no means over batches. A
+    model with layers that add a penalty to the loss has the entry "penalty", too.
 
     >>> import numpy as np
     >>> from scratchnet.layers import Dense
@@ -156,7 +159,9 @@ def evaluate(
 
     def evaluate_batch(s):
         y, cache = model.forward(x[s])
-        return loss(y, target[s]), model.penalty(cache), y, target[s]
+        t, batch_loss = target[s], with_mask(loss, y, model.input_mask(cache))
+        weight = getattr(batch_loss, "weight", len(y))  # of a masked loss: its real steps
+        return batch_loss(y, t), model.penalty(cache), y, t, weight
 
     parts = list(batches(len(x), batch_size))
     for results in map_batches(evaluate_batch, parts, model, x, threads):
@@ -320,22 +325,28 @@ class _EpochNumbers:
 
     def __init__(self, metrics):
         self.metrics, self.outputs = metrics, []
-        self.loss, self.penalty, self.n = 0, 0, 0
+        self.loss, self.penalty, self.n, self.weight = 0, 0, 0, 0
 
-    def add(self, value, penalty, y, target):
-        """Add a batch: its mean loss and penalty, its predictions and targets."""
+    def add(self, value, penalty, y, target, weight=None):
+        """Add a batch: its mean loss and penalty, its predictions and targets.
+
+        The weight is that of its loss in the mean over batches; None: the number of its samples.
+        """
         n = len(y)
-        self.loss = self.loss + value * n
+        weight = n if weight is None else weight
+        self.loss = self.loss + value * weight
         self.penalty = self.penalty + penalty * n
-        self.n += n
+        self.n, self.weight = self.n + n, self.weight + weight
         if self.metrics:
             self.outputs.append((y, target))
 
     def read(self):
         """The numbers of all samples, {name: float}."""
-        numbers = {"loss": float(self.loss) / self.n}
+        numbers = {"loss": float(self.loss) / max(self.weight, 1)}
         if type(self.penalty) not in (int, float):  # a plain 0: no layer adds a penalty
             numbers["penalty"] = float(self.penalty) / self.n
+        if not math.isfinite(numbers["loss"]):  # diverged: predictions that no metric takes
+            return numbers | dict.fromkeys(self.metrics or (), math.nan)
         if self.metrics:
             xp = xp_of(self.outputs[0][0])
             y, target = (xp.concatenate(parts) for parts in zip(*self.outputs, strict=True))

@@ -121,7 +121,8 @@ def check_validation(model: Layer, validation: Any) -> tuple | None:
             f"fit expects validation as a pair of arrays; got {type(validation).__name__}: hold "
             "samples out yourself and pass validation=(x_val, target_val), a pair (x, target)"
         )
-    return check_data(model, *validation, of="validation ")
+    x, target = validation
+    return check_data(model, x, target, of="validation ")
 
 
 def check_options(owner: str, kinds: Iterable[str], unknown: dict, function: Callable) -> None:

@@ -1,13 +1,15 @@
-"""The words of the library: sentences for bad input, and how a layer introduces itself."""
+"""Checks of constructor arguments, with clear messages, and the constructor call of an object."""
 
 import difflib
 import inspect
 import math
 import operator
+from collections.abc import Iterable
+from typing import Any
 
 
-def unknown_name(what, name, choices):
-    """A ValueError for a name that nobody knows, with the names that exist and the likeliest one.
+def unknown_name(what: str, name: Any, choices: Iterable[str]) -> ValueError:
+    """Make the ValueError for an unknown name: lists the choices and suggests the most similar.
 
     >>> print(unknown_name("device", "gpus", ["cpu", "gpu"]))
     unknown device 'gpus': choose one of cpu, gpu (did you mean 'gpu'?)
@@ -18,18 +20,38 @@ def unknown_name(what, name, choices):
     return ValueError(f"unknown {what} {name!r}: choose one of {', '.join(choices)}{hint}")
 
 
-def require(condition, message):
-    """Raise ``ValueError(message)`` unless the condition holds: for constructors' arguments."""
+def require(condition: bool, message: str) -> None:
+    """Raise ``ValueError(message)`` unless the condition holds.
+
+    >>> require(2 > 1, "never raised")
+    """
     if not condition:
         raise ValueError(message)
 
 
-def check_float(owner, name, value, *, above=None, at_least=None, below=None, at_most=None):
-    """The option as a Python float, after checking its range.
+def check_float(
+    owner: str,
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+) -> float:
+    """Return an option as a Python float, after checking its range.
 
-    A float, because a NumPy float64 among float32 arrays would make all that follows float64.
+    A Python float, because a float32 array times a NumPy float64 would be a float64 array.
 
-    >>> real("Dropout", "rate", 2, at_least=0, below=1)
+    Parameters
+        owner             the class that has the option, for the message
+        name, value       of the option
+        above, at_least   the lower limit: value > above, or value >= at_least
+        below, at_most    the upper limit: value < below, or value <= at_most
+
+    >>> check_float("Dropout", "rate", 0.5, at_least=0, below=1)
+    0.5
+    >>> check_float("Dropout", "rate", 2, at_least=0, below=1)
     Traceback (most recent call last):
     ValueError: Dropout expects 0 <= rate < 1; got 2
     """
@@ -55,8 +77,15 @@ def check_float(owner, name, value, *, above=None, at_least=None, below=None, at
     raise ValueError(f"{owner} expects {wanted}; got {value!r}")
 
 
-def check_positive_int(owner, name, value, unit=""):
-    """The option as a Python int of at least 1; a NumPy integer will do, 2.5 or True will not."""
+def check_positive_int(owner: str, name: str, value: Any, unit: str = "") -> int:
+    """Return an option as a Python int, after checking that it is a whole number of at least 1.
+
+    A NumPy integer passes; 2.5 and True do not.
+
+    >>> check_positive_int("Dense", "units", 0)
+    Traceback (most recent call last):
+    ValueError: Dense expects units >= 1; got 0
+    """
     try:
         number = 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -67,18 +96,51 @@ def check_positive_int(owner, name, value, unit=""):
     return number
 
 
-def check_bool(owner, name, value):
-    """The option, after checking that it is a bool: a word like "none" would count as yes."""
+def check_bool(owner: str, name: str, value: Any) -> bool:
+    """Return an option, after checking that it is True or False.
+
+    Other values do not pass, because Python counts a word such as "none" as true.
+
+    >>> check_bool("Dense", "use_bias", True)
+    True
+    """
     if not isinstance(value, bool):
         raise ValueError(f"{owner} expects {name} to be True or False; got {value!r}")
     return value
 
 
-def constructor_call(thing):
-    """How a layer or loss introduces itself: its constructor's call, Dense(units=3, ...).
+def constructor_options(kind: type) -> list[str]:
+    """Names of the arguments of a class's constructor.
 
-    Every argument of a constructor is kept as an attribute of that name; `name` is left out.
+    A constructor that ends in ``**options`` hands these on to the constructor of its base class, so
+    the arguments of that constructor follow.
+
+    >>> from scratchnet.layers import Dropout
+    >>> constructor_options(Dropout)
+    ['rate', 'name']
     """
-    options = [name for name in inspect.signature(type(thing)).parameters if name != "name"]
-    values = ", ".join(f"{name}={getattr(thing, name)!r}" for name in options)
+    names: dict[str, None] = {}  # a dict: an ordered set
+    for base in kind.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        signature = inspect.signature(vars(base)["__init__"])
+        _, *parameters = signature.parameters.values()  # without self
+        handed_on = [p for p in parameters if p.kind is p.VAR_KEYWORD]
+        names |= {p.name: None for p in parameters if p not in handed_on}
+        if not handed_on:
+            break
+    return list(names)
+
+
+def constructor_call(thing: Any) -> str:
+    """Python expression that makes a layer or loss like this one, without its name.
+
+    The constructor of a layer or loss stores each argument in an attribute of the same name.
+
+    >>> from scratchnet.layers import Dropout
+    >>> constructor_call(Dropout(0.5, name="noise"))
+    'Dropout(rate=0.5)'
+    """
+    options = [option for option in constructor_options(type(thing)) if option != "name"]
+    values = ", ".join(f"{option}={getattr(thing, option)!r}" for option in options)
     return f"{type(thing).__name__}({values})"

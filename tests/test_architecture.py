@@ -21,9 +21,10 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # "*" is every module that the list does not name.
 ORDER = {
     "scratchnet": """
-        __init__ validation backend numerics initializers layers losses schedules metrics optimizers
-        saving threads training callbacks gradcheck gradcheck_cases models boltzmann data plots
-        lesson doctor cli __main__
+        __init__ paths archives validation hints backend inputs numerics initializers layers
+        loss_base losses schedules metrics optimizers saving threads training_checks training
+        callbacks gradcheck_contract gradcheck gradcheck_cases models boltzmann data plots lesson
+        doctor cli __main__
     """.split(),
     "scratchnet.layers": "plain shapes parameters base * conv summary sequential".split(),
     "scratchnet.layers.conv": "im2col padding space_to_depth fast_paths *".split(),
@@ -35,7 +36,11 @@ NO_MODULE_OF_THAT_NAME = {  # tests that are not named after one module, and the
     "test_gradcheck_tuples.py": "gradcheck of layers with several inputs or outputs",
     "test_language.py": "the texts of all modules",
     "layers/test_layers.py": "the layer contract, for every layer",
+    "layers/test_masks.py": "masks of steps in recurrent layers, models and losses",
     "models/test_generative.py": "VAE and GAN",
+    "boltzmann/estimators/test_base_inputs.py": "input and guards of all estimators",
+    "boltzmann/estimators/test_features.py": "features beside those of scikit-learn",
+    "boltzmann/ratings/test_rating_inputs.py": "RatingRBM and RatingBaseline",
 }
 TYPED = """
     training.fit training.evaluate training.predict gradcheck.gradcheck saving.save saving.load

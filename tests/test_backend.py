@@ -260,3 +260,10 @@ def test_a_permutation_has_every_number_once(n, seed):
     order = RNG(seed).permutation(n)
     assert sorted(order.tolist()) == list(range(n)) and order.dtype.kind == "i"
     assert bits(order) == bits(RNG(seed).permutation(n))
+
+
+@pytest.mark.parametrize("kind", ["uniform", "normal"])
+def test_one_seed_gives_the_same_numbers_in_both_precisions(kind):
+    single, double = (getattr(RNG(3), kind)(np.zeros(9, t)) for t in ("float32", "float64"))
+    assert double.dtype == "float64"
+    np.testing.assert_array_equal(double, single)

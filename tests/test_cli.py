@@ -1,7 +1,10 @@
 """The command line: what it prints, and its exit codes."""
 
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import fake_cupy
 import numpy as np
@@ -10,6 +13,8 @@ import pytest
 from scratchnet import __version__, cli, gradcheck_cases
 from scratchnet.data import cache_dir
 from scratchnet.layers import ReLU
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_lessons_lists_number_title_and_path(capsys):
@@ -27,8 +32,74 @@ def test_run_hands_the_flags_to_the_lesson(monkeypatch, capsys):
     assert "--hidden-1" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["1", "01", "01_dense_autoencoder", "01_dense_autoencoder.py"])
+def test_a_lesson_is_known_by_number_and_name(monkeypatch, capsys, tmp_path, name):
+    monkeypatch.setattr(sys, "argv", ["scratchnet"])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["run", name, "--help"])
+    assert stopped.value.code == 0
+    assert "01_dense_autoencoder" in capsys.readouterr().out
+
+
+def test_gradcheck_knows_names_in_any_case(capsys):
+    assert cli.main(["gradcheck", "mean_squared-error"]) == 0
+    assert "MeanSquaredError" in capsys.readouterr().out
+
+
+def test_gradcheck_prints_a_line_as_soon_as_a_layer_is_checked(monkeypatch, capsys):
+    printed = []
+
+    def run(case, run=gradcheck_cases.Case.run):
+        printed.append(capsys.readouterr().out)
+        return run(case)
+
+    monkeypatch.setattr(gradcheck_cases, "LOSSES", {})
+    layers = {name: gradcheck_cases.LAYERS[name] for name in ("Dense", "ReLU")}
+    monkeypatch.setattr(gradcheck_cases, "LAYERS", layers)
+    monkeypatch.setattr(gradcheck_cases.Case, "run", run)
+    assert cli.main(["gradcheck"]) == 0
+    lines = [text for text in printed if text]
+    assert lines[0].startswith("layer or loss") and lines[1].startswith("Dense")
+
+
+@pytest.mark.parametrize("arguments", [["lessons"], ["doctor"], ["--help"]])
+def test_a_closed_pipe_ends_a_command_without_a_message(arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "scratchnet", *arguments]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.stderr == "" and done.returncode in (0, 1)  # --help ends before the flush
+
+
+def test_an_installed_package_has_its_lessons(tmp_path):
+    source, installed = tmp_path / "source", tmp_path / "installed"
+    for name in ("scratchnet", "lessons"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = [sys.executable, "-W", "ignore", "-c", "import setuptools; setuptools.setup()"]
+    build += ["-q", "build", "--build-lib", str(installed)]
+    subprocess.run(build, cwd=source, check=True, capture_output=True)
+    here = {path.relative_to(ROOT) for path in (ROOT / "scratchnet").rglob("*.py")}
+    there = {path.relative_to(installed) for path in installed.rglob("*.py")}
+    lessons = {Path("scratchnet", "lessons", path.name) for path in ROOT.glob("lessons/*.py")}
+    assert there == here | lessons
+    for arguments, words in (
+        (["lessons"], "Dense autoencoder"),
+        (["run", "1", "--help"], "--quick"),
+    ):
+        command = [sys.executable, "-m", "scratchnet", *arguments]
+        environment = os.environ | {"PYTHONPATH": str(installed)}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        assert words in done.stdout
+
+
 def test_gradcheck_of_one_layer_prints_its_tables(capsys):
-    assert cli.main(["gradcheck", "ReLU"]) == 0
+    assert cli.main(["gradcheck", "relu"]) == 0
     printed = capsys.readouterr().out
     assert "all gradients agree" in printed
     assert "8 of 8 cases agree" in printed
@@ -48,7 +119,7 @@ def test_gradcheck_fails_with_exit_code_1_and_shows_the_table(monkeypatch, capsy
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        (["gradcheck", "Relu"], "unknown layer or loss 'Relu'"),
+        (["gradcheck", "LSTMM"], "did you mean 'LSTM'?"),
         (["run", "99"], "unknown lesson '99'"),
         (["data", "mnits"], "did you mean 'mnist'?"),
     ],
@@ -75,7 +146,7 @@ def test_without_lessons_it_says_where_they_are(monkeypatch, tmp_path, capsys):
 
 
 def test_data_describes_a_set(capsys):
-    assert cli.main(["data", "digits"]) == 0
+    assert cli.main(["data", "Digits"]) == 0
     assert "(1437, 8, 8, 1)" in capsys.readouterr().out
     assert cli.main(["data"]) == 0
     assert "SCRATCHNET_DATA" in capsys.readouterr().out

@@ -15,6 +15,7 @@ class Picked(Layer):
 
     input_names = ("x", "b")
     fault, short = 1.0, False
+    needs_whole_batch = True  # order refers to other samples
 
     def check_input(self, x):
         pass

@@ -13,12 +13,13 @@ from scratchnet.layers import (
     Dropout,
     Flatten,
     GaussianNoise,
+    Layer,
     MaxPooling2D,
     ReLU,
     Sequential,
     UpSampling2D,
 )
-from scratchnet.losses import MeanSquaredError
+from scratchnet.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
 from scratchnet.optimizers import SGD, Adam
 from scratchnet.threads import on_threads, shards, weighted_mean
 from scratchnet.training import evaluate, fit, predict, train_step
@@ -179,3 +180,60 @@ def test_an_invalid_number_of_threads_raises_an_error(threads):
 
 def test_a_mean_weighs_its_parts_by_their_sizes():
     assert weighted_mean([1.0, 4.0], [slice(0, 2), slice(2, 3)]) == pytest.approx(2.0)
+
+
+# ------------------------------------------------------- parts of a user, which declare nothing
+
+
+class Drop(Layer):
+    sizes = []  # of the batches that arrived
+
+    def build(self, input_shape, rng):
+        self.rng = rng
+        return input_shape
+
+    def forward(self, x, train=False):
+        self.sizes.append(len(x))
+        if not train:
+            return x, None
+        mask = (self.rng.uniform(like=x) > 0.5).astype(x.dtype)
+        return x * mask, mask
+
+    def backward(self, dy, mask):
+        return dy * mask, {}
+
+
+def test_noise_of_a_users_layer_is_repeatable_in_a_convolutional_model():
+    rng = np.random.default_rng(0)
+    x, t = rng.random((384, *IMAGE), dtype=np.float32), rng.integers(0, 2, 384)
+
+    def run(threads):
+        model = built(Sequential([Conv2D(2, 3, strides=2), Drop(), Flatten(), Dense(2)]), IMAGE)
+        model.set_rng(7)
+        train_step(model, SoftmaxCrossEntropy(), Adam(), x, t, threads)
+        return model.parameters.copy()
+
+    Drop.sizes.clear()
+    first = run(1)
+    for threads in (2, 2, 1):
+        np.testing.assert_array_equal(run(threads), first)
+    assert set(Drop.sizes) == {384}  # nothing is split before every part has declared it
+
+
+class Summed(Loss):
+    def forward(self, prediction, target):
+        d = prediction - target
+        return (d * d).sum(), d
+
+    def backward(self, d):
+        return 2 * d
+
+
+def test_a_users_loss_sees_the_whole_batch_of_a_convolutional_model():
+    rng = np.random.default_rng(0)
+    x = rng.random((192, *IMAGE), dtype=np.float32)
+    model = built(Sequential([Conv2D(1, 3, strides=2), Flatten(), Dense(1)]), IMAGE)
+    t = rng.standard_normal((192, 1), dtype=np.float32)
+    expected = ((model(x) - t) ** 2).sum()
+    value, _, _ = train_step(model, Summed(), SGD(1e-9), x, t, threads=1)
+    assert value == pytest.approx(expected, rel=1e-5)

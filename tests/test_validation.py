@@ -1,4 +1,4 @@
-"""What somebody reads who made a mistake: which layer, what it expected, what came, what to do."""
+"""Messages for wrong arguments: which layer, what it expects, what arrived, what to do."""
 
 import re
 
@@ -25,6 +25,7 @@ from scratchnet.layers import (
     Softmax,
     Tanh,
 )
+from scratchnet.validation import constructor_options
 
 
 def tells(action, error, sentence):
@@ -86,15 +87,15 @@ def test_two_layers_of_one_name():
 
 
 BUILDS = [
-    (Dense(3), (5, 4, 2), "Dense expects (N, D); got (N, 5, 4, 2). Add Flatten() before it?"),
+    (Dense(3), (5, 4, 2), "Dense expects (N, D); got (N, 5, 4, 2): put Flatten() before it"),
     (Dense(3, name="code"), (), "Dense 'code' expects (N, D); got (N)"),
     (Dense(3), 784, "Dense expects"),
     (Dense(3), (-1,), "Dense expects"),
     (BatchNormalization(), (), "BatchNormalization expects"),
     (Softmax(axis=3), (4,), "Softmax expects"),
     (Softmax(axis=-2), (4,), "Softmax expects"),
-    (Reshape((7, 4)), (28, 28), "Reshape cannot make (N, 7, 4) of (N, 28, 28): 784 numbers"),
-    (Reshape((-1, 5)), (28,), "Reshape cannot make (N, -1, 5) of (N, 28): 28 numbers a sample"),
+    (Reshape((7, 4)), (28, 28), "Reshape cannot make (N, 7, 4) of (N, 28, 28): a sample has 784"),
+    (Reshape((-1, 5)), (28,), "Reshape cannot make (N, -1, 5) of (N, 28): a sample has 28 n"),
     (
         built(Dense(3), (4,)),
         (5,),
@@ -103,7 +104,7 @@ BUILDS = [
     (
         Sequential([Flatten(), Dense(3), Dense(2, name="code"), Reshape((5,))]),
         (2, 2),
-        "Reshape 'reshape' cannot make (N, 5) of (N, 2): 2 numbers a sample",
+        "Reshape 'reshape' cannot make (N, 5) of (N, 2): a sample has 2 numbers",
     ),
 ]
 
@@ -179,7 +180,8 @@ def test_the_proposed_repairs_work():
 def test_an_array_of_another_kind(layer, x, sentence):
     with pytest.raises(TypeError, match=re.escape(sentence)) as caught:
         layer(x)
-    assert str(caught.value).startswith(type(layer).__name__)
+    names = type(layer).__name__, "ReLU"  # a model leaves the check of the dtype to its layers
+    assert str(caught.value).startswith(names)
 
 
 def test_an_array_of_another_precision():
@@ -208,3 +210,20 @@ def test_a_layer_that_nobody_finished():
 
 def test_sizes_may_be_numpy_integers():
     assert built(Dense(np.int64(3)), (np.int64(4),)).W.shape == (4, 3)
+
+
+def test_the_options_of_a_constructor_include_those_that_it_hands_on():
+    class Base:
+        def __init__(self, units, *, name=None):
+            pass
+
+    class Own(Base):
+        def __init__(self, units, rate=0.5, **options):
+            super().__init__(units, **options)
+
+    class Same(Own):
+        pass
+
+    assert constructor_options(Base) == ["units", "name"]
+    assert constructor_options(Own) == constructor_options(Same) == ["units", "rate", "name"]
+    assert constructor_options(Tanh) == ["name"]

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scratchnet.data.idx import DataError
+from scratchnet.paths import expanded
 
+TORCHVISION = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}  # its folders
 TIMEOUT = 30.0  # seconds without an answer, after which the next mirror is tried
 
 
@@ -27,7 +29,7 @@ def cache_dir() -> Path:
     """
     chosen = os.environ.get("SCRATCHNET_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     import pooch  # here, so that `import scratchnet.data` stays quick
 
     return Path(pooch.os_cache("scratchnet"))
@@ -62,19 +64,24 @@ def find(dataset: str, filename: str, sha256: str) -> Path | None:
 def find_user_file(dataset: str, filename: str) -> Path | None:
     """Find a file in SCRATCHNET_DATA: its path, or None.
 
-    Both $SCRATCHNET_DATA/dataset/filename and $SCRATCHNET_DATA/filename are tried. Raises DataError
-    if SCRATCHNET_DATA is set but is not a folder.
+    The folders $SCRATCHNET_DATA/dataset and $SCRATCHNET_DATA are searched, and that of torchvision,
+    such as $SCRATCHNET_DATA/MNIST/raw. A file whose name ends in .gz may also be there unpacked,
+    without .gz, and train-images-idx3-ubyte also as train-images.idx3-ubyte. Raises DataError if
+    SCRATCHNET_DATA is set but is not a folder.
     """
     chosen = os.environ.get("SCRATCHNET_DATA")
     if not chosen:
         return None
-    folder = Path(chosen).expanduser()
+    folder = expanded(chosen)
     if not folder.is_dir():
         raise DataError(
             f"SCRATCHNET_DATA should name a folder with data files, but {folder} is "
             f"not a folder; correct the variable or unset it."
         )
-    candidates = (folder / dataset / filename, folder / filename)
+    places = (folder / dataset, folder, folder / TORCHVISION.get(dataset, dataset))
+    names = dict.fromkeys((filename, filename.removesuffix(".gz")))
+    names |= dict.fromkeys(name.replace("-idx", ".idx") for name in list(names))
+    candidates = (place / name for name in names for place in places)
     return next((path for path in candidates if path.is_file()), None)
 
 

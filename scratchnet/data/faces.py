@@ -1,14 +1,15 @@
 """Colour images for anomaly detection: normal ones to train and test with, and anomalies."""
 
 import os
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from scratchnet.archives import Archive, ArchiveError
 from scratchnet.data.cache import cache_dir, find
 from scratchnet.data.idx import DataError
+from scratchnet.data.pictures import read_rgb
+from scratchnet.paths import expanded
 from scratchnet.validation import require
 
 SIDE = 64  # pixels per side
@@ -75,8 +76,8 @@ def load_faces(name: str | os.PathLike, size: int = SIDE) -> Faces:
     Nothing is downloaded. Images of one person are near copies of each other, and so are
     overlapping patches: a random split would put copies of training images into the test. Therefore
     the split is between people, or between halves of the photograph. Images from a folder are
-    cropped to their central square and scaled; files with neighbouring names are often one series,
-    so the split does not shuffle them.
+    converted to RGB (see `read_rgb`), cropped to their central square and scaled; files with
+    neighbouring names are often one series, so the split does not shuffle them.
 
     >>> load_faces("photos", size=16).x_train.shape
     (391, 16, 16, 3)
@@ -86,7 +87,7 @@ def load_faces(name: str | os.PathLike, size: int = SIDE) -> Faces:
         f"load_faces offers sizes {SIZES}, pixels per side; got size={size!r}: choose one of these",
     )
     loaders = {"photos": _photos, "faces": _caltech}
-    parts, *labels = loaders[name]() if name in loaders else _folder(Path(name).expanduser())
+    parts, *labels = loaders[name]() if name in loaders else _folder(expanded(name))
     return Faces(str(name), *(_scaled(images, size) for images in parts), *labels)
 
 
@@ -140,9 +141,9 @@ def _read_npz(file, *labels):
             "own, --folder PATH."
         )
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in ("images", *labels)}
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        with Archive(path) as archive:
+            arrays = {name: archive.read(name) for name in ("images", *labels)}
+    except (OSError, ArchiveError) as error:
         raise DataError(f"{path} cannot be read ({error}); replace this file.") from error
     images = arrays["images"]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (SIDE, SIDE, 3):
@@ -178,7 +179,7 @@ def _folder(folder):
 
 def _read_images(folder):
     """Every image of a folder, by name: bytes (N, 64, 64, 3) and the file names (N,)."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     if not folder.is_dir():
         raise DataError(
@@ -190,13 +191,6 @@ def _read_images(folder):
         raise DataError(f"{folder} contains no images: put .jpg or .png files into it.")
     images = []
     for path in paths:
-        try:
-            with Image.open(path) as image:
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise DataError(
-                f"{path} cannot be read as an image ({error}); remove or replace it."
-            ) from error
-        square = ImageOps.fit(upright, (SIDE, SIDE), Image.Resampling.LANCZOS)
+        square = ImageOps.fit(read_rgb(path), (SIDE, SIDE), Image.Resampling.LANCZOS)
         images.append(np.asarray(square))
     return np.stack(images), np.array([path.name for path in paths])

@@ -14,10 +14,13 @@ import math
 import os
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 
+from scratchnet.paths import expanded
+
+GZIP = b"\x1f\x8b"  # how gzip data begins
+CHUNK = 1 << 20  # bytes that are read at a time
 UNSIGNED_BYTE = 0x08
 OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 
@@ -30,7 +33,8 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
     """Read one IDX file of unsigned bytes, gzip-compressed or plain.
 
     Parameters
-        path  a file whose name ends in .gz must contain gzip data, another file may
+        path  of the file; its first bytes, not its name, decide whether it is unpacked; ~ is the
+              home folder
 
     Returns a uint8 array of the shape in the file's header: images (N, H, W), labels (N,). Raises
     DataError if the content is not a complete IDX file of unsigned bytes, and OSError if the file
@@ -46,36 +50,13 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
     ...     read_idx(path)
     array([7, 2, 1], dtype=uint8)
     """
-    path = Path(path)
-    content = _uncompressed(path)
-    shape, start = _header(path, content)
-    expected, got = math.prod(shape), len(content) - start
-    if got < expected:
-        raise DataError(
-            f"{path}: the header promises {expected} bytes of data, shape {shape}, but "
-            f"only {got} follow: the file was cut short; replace it by a complete copy."
-        )
-    if got > expected:
-        raise DataError(
-            f"{path}: the header promises {expected} bytes of data, shape {shape}, but "
-            f"{got} follow: the count is wrong; replace the file by a correct copy."
-        )
-    elements = np.frombuffer(content, np.uint8, offset=start)
-    return elements.reshape(shape).copy()  # frombuffer alone is read-only
-
-
-def _uncompressed(path):
-    """The content of the file, decompressed if it is gzip data."""
-    content = path.read_bytes()
-    if not content.startswith(b"\x1f\x8b"):
-        if path.suffix == ".gz":
-            raise DataError(
-                f"{path}: expected gzip data (1f 8b) by its name, but it begins with "
-                f"{_hex(content[:4])}; download it again, or drop .gz from its name."
-            )
-        return content
+    path = expanded(path)
     try:
-        return gzip.decompress(content)
+        with open(path, "rb") as file:
+            if file.peek(2)[:2] == GZIP:
+                with gzip.open(file) as unpacked:
+                    return _read(path, unpacked)
+            return _read(path, file)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(
             f"{path}: expected a complete gzip file, but it is cut short or damaged "
@@ -83,9 +64,34 @@ def _uncompressed(path):
         ) from error
 
 
-def _header(path, content):
-    """The shape, and the offset of the first element."""
-    magic = content[:4]
+def _read(path, file):
+    """The array of an open file; no more is read than the header promises, and one byte."""
+    shape = _header(path, file)
+    expected, content = math.prod(shape), bytearray()
+    while chunk := file.read(min(CHUNK, expected + 1 - len(content))):
+        content += chunk
+    if len(content) < expected:
+        raise DataError(
+            f"{path}: the header promises {expected} bytes of data, shape {shape}, but "
+            f"only {len(content)} follow: the file was cut short; replace it by a complete copy."
+        )
+    if len(content) > expected:
+        raise DataError(
+            f"{path}: the header promises {expected} bytes of data, shape {shape}, but "
+            "more follow: the count is wrong; replace the file by a correct copy."
+        )
+    try:
+        return np.ndarray(shape, np.uint8, content)
+    except ValueError as error:  # such as 65 dimensions
+        raise DataError(
+            f"{path}: NumPy has no array of shape {shape} ({error}); replace the file by a correct "
+            "copy."
+        ) from error
+
+
+def _header(path, file):
+    """Read the header: the shape."""
+    magic = file.read(4)
     kind = magic[2] if len(magic) == 4 and magic[:2] == b"\0\0" else None
     if kind in OTHER_TYPES:
         raise DataError(
@@ -99,13 +105,13 @@ def _header(path, content):
             f"or a web page saved under this name? Download it again."
         )
     ndim = magic[3]
-    start = 4 + 4 * ndim
-    if len(content) < start:
+    sizes = file.read(4 * ndim)
+    if len(sizes) < 4 * ndim:
         raise DataError(
-            f"{path}: expected a header of {start} bytes for {ndim} dimensions, but the "
-            f"file has only {len(content)}: it was cut short; replace it by a complete copy."
+            f"{path}: expected a header of {4 + 4 * ndim} bytes for {ndim} dimensions, but the "
+            f"file has only {4 + len(sizes)}: it was cut short; replace it by a complete copy."
         )
-    return struct.unpack_from(f">{ndim}I", content, 4), start
+    return struct.unpack(f">{ndim}I", sizes)
 
 
 def _hex(some_bytes):

@@ -1,15 +1,18 @@
-"""Image data sets as arrays: the bundled digits, MNIST, Fashion-MNIST."""
+"""Image data sets by name: the bundled digits, MNIST, Fashion-MNIST; or from a file."""
 
+import dataclasses
+import os
 from dataclasses import dataclass
 
 import numpy as np
 
-from scratchnet.data.cache import locate
+from scratchnet.data.cache import find, find_user_file, locate
 from scratchnet.data.idx import DataError, read_idx
+from scratchnet.data.image_files import DIGITS, Images, read_image_archive, read_image_file
+from scratchnet.data.tables import named_file
 from scratchnet.validation import require, unknown_name
 
 SIZES = {"digits": (8, 28), "mnist": (28,), "fashion": (28,)}  # pixels a side, default first
-DIGITS = tuple("0123456789")
 
 CREDITS = {
     "digits": "E. Alpaydin, C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI "
@@ -19,35 +22,6 @@ CREDITS = {
     "fashion": "H. Xiao, K. Rasul, R. Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747; "
     "MIT licence, copyright 2017 Zalando SE.",
 }
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Images:
-    """A data set of images with labels, split into a training and a test part.
-
-    Attributes
-        name             name of the data set
-        x_train, x_test  (N, H, W, 1) float32 in [0, 1], channels last
-        y_train, y_test  (N,) int64, each an index into class_names
-        class_names      a name for each class
-
-    >>> load_images("digits")
-    Images('digits': 1437 to train, 360 to test, each 8x8x1, 10 classes)
-    """
-
-    name: str
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
-    class_names: tuple[str, ...]
-
-    def __repr__(self):
-        n_train, *shape = self.x_train.shape
-        return (
-            f"Images({self.name!r}: {n_train} to train, {len(self.x_test)} to test, each "
-            f"{'x'.join(map(str, shape))}, {len(self.class_names)} classes)"
-        )
 
 
 # Every set in MNIST's format uses the same four file names: images and labels to train, to test.
@@ -106,13 +80,14 @@ SOURCES = {
 }
 
 
-def load_images(name: str, size: int | None = None) -> Images:
-    """Load a data set of images by name.
+def load_images(name: str | os.PathLike, size: int | None = None) -> Images:
+    """Load a data set of images, by name or from a file.
 
     Parameters
         name  "digits"   1437 + 360 handwritten digits, bundled with scikit-learn: no network
               "mnist"    60000 + 10000 handwritten digits, 28 x 28
               "fashion"  60000 + 10000 images of clothes, 28 x 28
+              a path     a table, see `read_image_table`, or an archive, see `read_image_archive`
         size  pixels per side. The digits are 8 x 8; size=28 enlarges them for models that expect
               MNIST, without adding detail. The other sets have 28 only.
 
@@ -121,20 +96,27 @@ def load_images(name: str, size: int | None = None) -> Images:
     `read_idx`).
 
     The digits are split 80 to 20 within each class, in the same way on every call. MNIST and
-    Fashion-MNIST have their authors' split and come from SCRATCHNET_DATA, the cache or a download.
-    `CREDITS[name]` names their authors and licences.
+    Fashion-MNIST have their authors' split and come from SCRATCHNET_DATA, the cache or a download:
+    the four IDX files, packed or not, or Keras' mnist.npz. `CREDITS[name]` names their authors and
+    licences.
 
     >>> images = load_images("digits", size=28)
     >>> images.x_train.shape, images.y_train.shape
     ((1437, 28, 28, 1), (1437,))
     """
-    if name not in tuple(SIZES):
-        raise unknown_name("image data set", name, SIZES)
-    size = SIZES[name][0] if size is None else size
-    sides = " or ".join(map(str, SIZES[name]))
-    message = f"images of {name!r} have {sides} pixels per side; got size={size!r}: use {sides}"
-    require(size in SIZES[name], message)
-    return _load_digits(size) if name == "digits" else _load_idx(name, SOURCES[name])
+    path = None if name in tuple(SIZES) else named_file(name)
+    if name not in tuple(SIZES) and path is None:
+        raise unknown_name("image data set, and no file", name, SIZES)
+    sizes = SIZES.get(str(name), (28,))
+    size = sizes[0] if size is None else size
+    sides = " or ".join(map(str, sizes))
+    message = (
+        f"images of {str(name)!r} have {sides} pixels per side; got size={size!r}: use {sides}"
+    )
+    require(size in sizes, message)
+    if path is not None:
+        return read_image_file(path)
+    return _load_digits(size) if name == "digits" else _load_set(str(name), SOURCES[str(name)])
 
 
 def _load_digits(size):
@@ -152,10 +134,18 @@ def _load_digits(size):
     return Images("digits", x_train, y_train, x_test, y_test, DIGITS)
 
 
-def _load_idx(name, source):
+def _load_set(name, source):
+    """MNIST or Fashion-MNIST, from the four IDX files or the archive of Keras."""
+    files = list(zip(FILES, source.sha256, strict=True))
+    paths = [find(source.folder, file, sha256) for file, sha256 in files]
+    archive = find_user_file(source.folder, f"{name}.npz")
+    if None in paths and archive is not None:
+        found = read_image_archive(archive)
+        _expect_labels_of(name, found.y_train, archive)
+        return dataclasses.replace(found, name=name, class_names=source.class_names)
     paths = [
-        locate(source.folder, file, sha256, source.mirrors)
-        for file, sha256 in zip(FILES, source.sha256, strict=True)
+        path or locate(source.folder, file, sha256, source.mirrors)
+        for path, (file, sha256) in zip(paths, files, strict=True)
     ]
     train, test = _read_pair(*paths[:2]), _read_pair(*paths[2:])
     _expect_labels_of(name, train[1], paths[1])
@@ -167,6 +157,7 @@ def _read_pair(images_path, labels_path):
     images, labels = read_idx(images_path), read_idx(labels_path)
     for good, path, expected, got in (
         (images.shape[1:] == (28, 28), images_path, "images (N, 28, 28)", images.shape),
+        (len(images) > 0, images_path, "at least one image", images.shape),
         (labels.ndim == 1, labels_path, "labels (N,)", labels.shape),
         (len(images) == len(labels), labels_path, f"{len(images)} labels, as images", len(labels)),
         (labels.max(initial=0) <= 9, labels_path, "labels 0..9", labels.max(initial=0)),

@@ -1,19 +1,22 @@
-"""Ratings as triples (user, item, rating): synthetic, MovieLens, or from a CSV file.
+"""Ratings as triples (user, item, rating): synthetic, MovieLens, or from a file.
 
 MovieLens has its own licence (no commercial use, acknowledgement, redistribution only under the
 same terms), so it is not part of this library: download it and set SCRATCHNET_DATA to its folder.
 """
 
-import csv
+import array
+import itertools
 import math
 import os
+import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from scratchnet.data.cache import find_user_file
 from scratchnet.data.idx import DataError
+from scratchnet.data.tables import columns, named_file, number, read_table, separator_of
+from scratchnet.paths import expanded
 from scratchnet.validation import check_float, unknown_name
 
 NAMES = ("synthetic", "movielens")
@@ -21,10 +24,10 @@ CREDIT = (
     "F. M. Harper, J. A. Konstan (2015), The MovieLens Datasets: History and Context, ACM TiiS "
     "5(4), 19, doi:10.1145/2827872; MovieLens latest-small under the terms of its README.txt."
 )
-COLUMNS = {  # accepted names of each column, in lower case
-    "user": ("userid", "user_id", "user"),
-    "item": ("movieid", "movie_id", "itemid", "item_id", "item", "movie"),
-    "rating": ("rating", "stars", "score"),
+COLUMNS = {  # accepted names of each column, in lower case and without "_" and "-"
+    "user": ("userid", "user"),
+    "item": ("movieid", "itemid", "productid", "bookid", "isbn", "item", "movie"),
+    "rating": ("rating", "bookrating", "stars", "score"),
     "title": ("title", "name"),
 }
 
@@ -88,12 +91,12 @@ class Ratings:
 
 
 def load_ratings(name: str | os.PathLike = "synthetic", seed: int = 0) -> Ratings:
-    """Load a set of ratings by name or from a CSV file.
+    """Load a set of ratings, by name or from a file.
 
     Parameters
         name  "synthetic"  generated ratings, see `synthetic`
               "movielens"  MovieLens latest-small, from SCRATCHNET_DATA: 100,836 ratings
-              a path       a CSV file, see `read_ratings`
+              a path       a table such as u.data, ratings.dat or a CSV file, see `read_ratings`
         seed  of the synthetic ratings
 
     Returns a `Ratings`. Raises ValueError for an unknown name, and DataError for a file that is
@@ -102,12 +105,13 @@ def load_ratings(name: str | os.PathLike = "synthetic", seed: int = 0) -> Rating
     >>> load_ratings("synthetic").triples[0]  # user, item, rating
     array([0., 1., 4.])
     """
-    if str(name).endswith(".csv"):
-        return read_ratings(name)
-    if name not in NAMES:
-        raise unknown_name("set of ratings (a file's name ends in .csv)", name, NAMES)
     if name == "synthetic":
         return synthetic(seed=seed)
+    if name != "movielens":
+        path = named_file(name)
+        if path is None:
+            raise unknown_name("set of ratings, and no file", name, NAMES)
+        return read_ratings(path)
     ratings = find_user_file("ml-latest-small", "ratings.csv")
     movies = find_user_file("ml-latest-small", "movies.csv")
     if ratings is None or movies is None:
@@ -158,18 +162,20 @@ def synthetic(
     return Ratings("synthetic", triples, tuple(map(str, range(1, users + 1))), titles)
 
 
-# ------------------------------------------------------------------------------------ CSV files
+# ---------------------------------------------------------------------------------------- files
 
 
 def read_ratings(
     path: str | os.PathLike, titles: str | os.PathLike | None = None, name: str | None = None
 ) -> Ratings:
-    """Read ratings from a CSV file with a header.
+    """Read ratings from a table of text.
 
     Parameters
-        path    a file with columns userId, movieId (or user, item) and rating, in any order; other
-                columns are ignored. Users and items may be numbers or words.
-        titles  a CSV file with columns movieId and title; by default, the title is the id
+        path    a table, see `read_table`, in one of two forms. With a header: the columns userId,
+                movieId (or user, item) and rating, in any order; other columns are ignored. As in
+                MovieLens' u.data and ratings.dat, without a header and with tabs or "::": user,
+                item, rating and perhaps a timestamp. Users and items may be numbers or words.
+        titles  a table with the columns movieId and title; by default, the title is the id
         name    of the data set, by default that of the file
 
     Returns a `Ratings` with users and items in the order of the file. Raises DataError, which names
@@ -182,69 +188,43 @@ def read_ratings(
     ...     read_ratings(path)
     Ratings('films': 2 ratings, 3 to 5, by 2 users of 1 items)
     """
-    rows, seen = _table(path, ("user", "item", "rating")), {}
-    users, items = {}, {}
-    triples = np.empty((len(rows), 3))
-    for r, (line, user, item, stars) in enumerate(rows):
-        earlier = seen.setdefault((user, item), line)
-        if earlier != line:
+    path = expanded(path)
+    lines = {}  # of each pair
+    users, items, triples = {}, {}, array.array("d")
+    for line, (user, item, stars) in _selected(path, ("user", "item", "rating")):
+        pair = users.setdefault(user, len(users)), items.setdefault(item, len(items))
+        if pair in lines:
             raise DataError(
-                f"{path}, line {line}: user {user!r} has rated item {item!r} already, in line "
-                f"{earlier}; keep one of the two."
+                f"{path}, line {line}: user {user[:40]!r} has rated item {item[:40]!r} already, in "
+                f"line {lines[pair]}; keep one of the two."
             )
-        number = _number(path, line, stars)
-        triples[r] = users.setdefault(user, len(users)), items.setdefault(item, len(items)), number
-    if not rows:
+        lines[pair] = line
+        triples.extend((*pair, number(path, line, stars, "a number as rating")))
+    if not lines:
         raise DataError(f"{path}: expected ratings below the header, but there are none.")
-    named = {item: title for _, item, title in _table(titles, ("item", "title"))} if titles else {}
+    named = dict(cells for _, cells in _selected(titles, ("item", "title"))) if titles else {}
     return Ratings(
-        Path(path).stem if name is None else name,
-        triples,
+        path.stem if name is None else name,
+        np.array(triples).reshape(-1, 3),
         tuple(users),
         tuple(named.get(item, item) for item in items),
     )
 
 
-def _table(path, wanted):
-    """[(line number, value, ...)] of the wanted columns."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = [cell.strip().lower() for cell in next(reader, [])]
-            at = [_column(path, header, what) for what in wanted]
-            rows = []
-            for cells in reader:
-                if not cells:
-                    continue  # an empty line
-                if len(cells) != len(header):
-                    raise DataError(
-                        f"{path}, line {reader.line_num}: expected {len(header)} values as in the "
-                        f"header, but got {len(cells)}; a title with a comma belongs in quotes."
-                    )
-                rows.append((reader.line_num, *(cells[i].strip() for i in at)))
-            return rows
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}; check its name.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is not a CSV file in UTF-8: {error}; export it anew.") from error
+def _selected(path, wanted):
+    """(number of the line, cells of the wanted columns) of each line below the header."""
+    rows = read_table(path)
+    line, first = next(rows)
+    if wanted[-1] == "rating" and _is_rating(path, first):
+        places, rows = range(3), itertools.chain([(line, first)], rows)
+    else:
+        places = columns(expanded(path), first, {what: COLUMNS[what] for what in wanted})
+    for line, cells in rows:
+        yield line, [cells[i] for i in places]
 
 
-def _column(path, header, what):
-    found = [i for i, name in enumerate(header) if name in COLUMNS[what]]
-    if len(found) != 1:
-        got = ", ".join(header) or "nothing"
-        raise DataError(
-            f"{path}: expected a header with one column named {' or '.join(COLUMNS[what])}, "
-            f"but got {got}; put the names of the columns into the first line."
-        )
-    return found[0]
-
-
-def _number(path, line, text):
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"{path}, line {line}: expected a number as rating, but got {text!r}.")
-    return number
+def _is_rating(path, cells):
+    """Whether the first line of a file is a rating, as in u.data and ratings.dat."""
+    if len(cells) not in (3, 4) or separator_of(path) not in ("\t", "::"):
+        return False
+    return all(re.fullmatch(r"\d+(\.\d+)?", cell) for cell in cells)

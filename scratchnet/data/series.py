@@ -1,22 +1,28 @@
-"""Time series of whole days, some of them anomalous: New York's taxi rides, or synthetic.
+"""Time series of whole days: New York's taxi rides, synthetic days, or a file.
 
 The taxi series is part of the Numenta Anomaly Benchmark: A. Lavin, S. Ahmad (2015), Evaluating
 real-time anomaly detection algorithms; MIT licence. Its counts come from the trip records of the
 NYC Taxi and Limousine Commission.
 """
 
-import csv
+import array
+import datetime
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from scratchnet.backend import RNG
 from scratchnet.data.cache import find
 from scratchnet.data.idx import DataError
+from scratchnet.data.tables import columns, named_file, number, read_table
+from scratchnet.paths import expanded
 from scratchnet.validation import unknown_name
 
 HALF_HOURS = 48  # in a day
+DAY, NO_TIME = datetime.timedelta(days=1), datetime.timedelta(0)
+LARGEST = float(np.finfo(np.float32).max)
 NORMAL = 121  # days before the first anomalous window of the benchmark, 2014-10-30
 START, LENGTH = "2014-07-01", 215  # first day, number of days
 FILE = "nyc_taxi.csv"
@@ -44,8 +50,9 @@ class Days:
     Attributes
         name      name of the data set
         dates     (N,) datetime64[D]
-        counts    (N, 48) float32, one number per half hour, from midnight
-        odd       {date: description} of the anomalous days, all after the normal ones
+        counts    (N, values a day) float32, from midnight; 48 a day are one per half hour
+        odd       {date: description} of the anomalous days, all after the normal ones; empty for a
+                  file
         n_normal  the first n_normal days are known to be normal
 
     >>> load_days("pattern")
@@ -77,13 +84,16 @@ def _weekdays(dates):
     return (dates.astype("int64") + 3) % 7  # day 0 of datetime64 was a Thursday
 
 
-def load_days(name: str) -> Days:
-    """Load a series of days by name.
+def load_days(name: str | os.PathLike, keep_first: bool = False) -> Days:
+    """Load a series of days, by name or from a file.
 
     Parameters
-        name  "pattern"  synthetic: weekdays and weekends, noise, five planted anomalies
-              "taxi"     taxi passengers in New York, 2014-07-01 to 2015-01-31, five labelled
-                         anomalies; the file is searched in SCRATCHNET_DATA and the cache
+        name        "pattern"  synthetic: weekdays and weekends, noise, five planted anomalies
+                    "taxi"     taxi passengers in New York, 2014-07-01 to 2015-01-31, five labelled
+                               anomalies; the file is searched in SCRATCHNET_DATA and the cache
+                    a path     a table of text, see `read_days`; all its days count as normal
+        keep_first  whether of lines with one timestamp the first is kept; by default, a second
+                    line is an error
 
     Returns a `Days`. Raises ValueError for an unknown name, and DataError for a file that is
     missing or damaged.
@@ -93,9 +103,13 @@ def load_days(name: str) -> Days:
     ((215, 48), 5)
     """
     known = {"pattern": _synthetic, "taxi": _taxi}
-    if name not in known:
-        raise unknown_name("series of days", name, known)
-    return known[name]()
+    if isinstance(name, str) and name in known:
+        return known[name]()
+    path = named_file(name)
+    if path is None:
+        raise unknown_name("series of days, and no file", name, known)
+    dates, counts = read_days(path, keep_first)
+    return Days(path.stem, dates, counts, {}, len(dates))
 
 
 def _taxi():
@@ -106,32 +120,104 @@ def _taxi():
             "github.com/numenta/NAB, folder data/realKnownCause, and set SCRATCHNET_DATA to the "
             "folder that contains it, or use the synthetic series: --dataset pattern"
         )
-    return Days("taxi", _calendar(), read_days(path), LABELLED, NORMAL)
+    dates, counts = read_days(path)
+    if counts.shape != (LENGTH, HALF_HOURS) or str(dates[0]) != START:
+        raise DataError(
+            f"{path}: expected {LENGTH} days of {HALF_HOURS} half hours from {START}; got "
+            f"{len(counts)} days of {counts.shape[1]} values from {dates[0]}; replace the file."
+        )
+    return Days("taxi", dates, counts, LABELLED, NORMAL)
 
 
-def read_days(path: str | os.PathLike) -> np.ndarray:
-    """Read the counts of a CSV file with a line `timestamp,value` for each half hour.
+def read_days(path: str | os.PathLike, keep_first: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Read the whole days of a table with the columns timestamp and value, at equal intervals.
 
-    Returns (N, 48) float32. Raises DataError, which names the line, if the file has another header,
-    another timestamp or a value that is not a number.
+    Parameters
+        path        such as a file of the Numenta Anomaly Benchmark; see `read_table`. A timestamp
+                    is a date and a time without time zone, 2014-07-01 00:30:00. The interval is
+                    that of the first two lines, and a day must be a multiple of it.
+        keep_first  whether of lines with one timestamp the first is kept; by default, a second
+                    line is an error
+
+    Returns (dates, counts): (N,) datetime64[D], and (N, values a day) float32. Values before the
+    first midnight and after the last are left out. Raises DataError, which names the line, for
+    another header, a gap, a doubled or unreadable timestamp or a value that is not a finite number;
+    and DataError if there is no whole day.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "days.csv")
+    ...     hours = [f"2014-07-01 {hour:02}:00:00,{hour}\\n" for hour in range(24)]
+    ...     _ = path.write_text("timestamp,value\\n" + "".join(hours))
+    ...     dates, counts = read_days(path)
+    >>> dates, counts.shape
+    (array(['2014-07-01'], dtype='datetime64[D]'), (1, 24))
     """
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    if rows[:1] != [["timestamp", "value"]]:
-        found = ",".join(rows[0]) if rows else "nothing"
-        raise DataError(f"{path}: expected the columns timestamp,value; got {found}")
-    first, clock = np.datetime64(START, "m"), 30 * np.arange(len(rows) - 1)  # minutes
-    stamps = [str(moment).replace("T", " ") + ":00" for moment in first + clock]
-    for stamp, row in zip(stamps, rows[1:], strict=True):
-        if len(row) != 2 or row[0] != stamp:
-            raise DataError(f"{path}: expected a line for {stamp}; got {','.join(row)}")
-    if len(stamps) != LENGTH * HALF_HOURS:
-        raise DataError(f"{path}: expected {LENGTH} days of 48 half hours; got {len(stamps)} lines")
+    path = expanded(path)
+    rows = read_table(path)
+    places = columns(path, next(rows)[1], {"timestamp": ["timestamp"], "value": ["value"]})
+    start: Any = None
+    last: Any = None
+    step, values = None, array.array("f")
+    for line, cells in rows:
+        text = cells[places[0]]
+        moment = _moment(path, line, text)
+        if keep_first and last is not None and start <= moment <= last:
+            if moment == last or step and (moment - start) % step == NO_TIME:
+                continue  # a second line of this moment
+        if step is None and last is not None:
+            step = _step(path, line, moment - last)
+        if step is not None and moment - last != step:
+            hint = "; of doubled lines, keep_first=True keeps the first" if moment <= last else ""
+            raise DataError(
+                f"{path}, line {line}: expected a timestamp {step} (hours:minutes:seconds) after "
+                f"{last}, but got {text!r}{hint}."
+            )
+        start, last = start or moment, moment
+        values.append(number(path, line, cells[places[1]], at_most=LARGEST))
+    if step is None:
+        raise DataError(f"{path}: expected at least one whole day, but got {len(values)} lines.")
+    a_day = DAY // step
+    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    before = -((start - midnight) // step) % a_day  # values before the first midnight
+    n_days = (len(values) - before) // a_day
+    if n_days < 1:
+        raise DataError(
+            f"{path}: expected at least one whole day of {a_day} values from midnight, but got "
+            f"{len(values)} values from {start}."
+        )
+    counts = np.array(values[before : before + n_days * a_day], np.float32)
+    first = np.datetime64((start + before * step).date(), "D")
+    return first + np.arange(n_days), counts.reshape(n_days, a_day)
+
+
+def _moment(path, line, text):
+    """The datetime of a timestamp."""
     try:
-        counts = np.array([value for _, value in rows[1:]], np.float32)
-    except ValueError as error:
-        raise DataError(f"{path}: expected a number in each line; {error}") from None
-    return counts.reshape(LENGTH, HALF_HOURS)
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is not None:
+        raise DataError(
+            f"{path}, line {line}: expected a timestamp such as 2014-07-01 00:30:00, without time "
+            f"zone, but got {text[:40]!r}."
+        )
+    return moment
+
+
+def _step(path, line, step):
+    """The interval of the series, which divides a day."""
+    if step <= NO_TIME:
+        raise DataError(
+            f"{path}, line {line}: expected a later timestamp than in the line before; of doubled "
+            "lines, keep_first=True keeps the first."
+        )
+    if DAY % step:
+        raise DataError(
+            f"{path}, line {line}: expected an interval of which a day is a multiple, but the "
+            f"first two lines are {step} apart."
+        )
+    return step
 
 
 def _calendar():

@@ -6,9 +6,11 @@ provides), `sequential`, `parameters`; then `conv` (convolutions and pooling), `
 `sequences`.
 """
 
+from scratchnet.hints import hint_for
 from scratchnet.layers.activations import (
     ELU,
     GELU,
+    SELU,
     LeakyReLU,
     ReLU,
     Sigmoid,
@@ -24,7 +26,11 @@ from scratchnet.layers.conv.upsampling import Cropping2D, UpSampling2D, ZeroPadd
 from scratchnet.layers.dense import Dense
 from scratchnet.layers.gru import GRU
 from scratchnet.layers.lstm import LSTM
-from scratchnet.layers.normalization import BatchNormalization, LayerNormalization
+from scratchnet.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+)
 from scratchnet.layers.regularization import ActivityRegularization, Dropout, GaussianNoise
 from scratchnet.layers.reshaping import Flatten, Reshape
 from scratchnet.layers.sampling import Sampling
@@ -48,6 +54,7 @@ __all__ = [
     "GRU",
     "GaussianNoise",
     "GlobalAveragePooling2D",
+    "GroupNormalization",
     "LSTM",
     "Layer",
     "LayerNormalization",
@@ -57,6 +64,7 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "SELU",
     "Sampling",
     "Sequential",
     "ShapeError",
@@ -70,3 +78,10 @@ __all__ = [
     "UpSampling2D",
     "ZeroPadding2D",
 ]
+
+
+def __getattr__(name):  # Python calls this for a name that does not exist
+    message, hint = f"module {__name__!r} has no attribute {name!r}", hint_for(["layers"], name)
+    if hint:
+        raise ImportError(f"{name} is not a layer of scratchnet: {hint}")
+    raise AttributeError(message)

@@ -6,7 +6,7 @@ Where f is not differentiable, at x = 0, f' is the derivative from the left, as 
 ReLU, negative_slope for LeakyReLU.
 
 Sources: Nair and Hinton (2010) ReLU; Maas et al. (2013) LeakyReLU; Clevert et al. (2016) ELU;
-Hendrycks and Gimpel (2016) GELU; Dugas et al. (2001) Softplus.
+Klambauer et al. (2017) SELU; Hendrycks and Gimpel (2016) GELU; Dugas et al. (2001) Softplus.
 """
 
 import math
@@ -30,6 +30,7 @@ class ReLU(Layer):
     """
 
     remembers = "y"
+    splits_batch = keeps_steps = True
 
     def forward(self, x, train=False):
         y = xp_of(x).maximum(x, 0)
@@ -54,6 +55,7 @@ class LeakyReLU(Layer):
     """
 
     remembers = "x"
+    splits_batch = keeps_steps = True
 
     def __init__(self, negative_slope=0.3, name=None):
         super().__init__(name)
@@ -83,6 +85,7 @@ class ELU(Layer):
     """
 
     remembers = "y"
+    splits_batch = keeps_steps = True
 
     def __init__(self, alpha=1.0, name=None):
         super().__init__(name)
@@ -95,6 +98,35 @@ class ELU(Layer):
 
     def backward(self, dy, y):
         return xp_of(y).where(y > 0, dy, dy * (y + self.alpha)), {}
+
+
+class SELU(Layer):
+    """Scaled exponential linear unit, y = s x where x > 0, otherwise s a (exp(x) - 1).
+
+    f'(x) = s where x > 0, otherwise s a exp(x) = y + s a
+
+    The constants s = 1.0507... and a = 1.6732... are such that inputs of mean 0 and variance 1 that
+    are normally distributed give outputs of mean 0 and variance 1.
+
+    Source: Klambauer et al. (2017), Self-normalizing neural networks, equation 2.
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import SELU
+    >>> SELU()(np.array([[-1000.0, 2.0]])).round(4)
+    array([[-1.7581,  2.1014]])
+    """
+
+    remembers = "y"
+    s, a = 1.0507009873554805, 1.6732632423543772
+
+    def forward(self, x, train=False):
+        xp = xp_of(x)
+        negative = self.a * xp.expm1(xp.minimum(x, 0))  # no overflow for x >> 0
+        y = self.s * xp.where(x > 0, x, negative)
+        return y, y
+
+    def backward(self, dy, y):
+        return dy * xp_of(y).where(y > 0, self.s, y + self.s * self.a), {}
 
 
 class GELU(Layer):
@@ -118,6 +150,7 @@ class GELU(Layer):
     """
 
     remembers = "x"
+    splits_batch = keeps_steps = True
 
     def __init__(self, approximate=False, name=None):
         super().__init__(name)
@@ -153,6 +186,7 @@ class Softplus(Layer):
     """
 
     remembers = "x"
+    splits_batch = keeps_steps = True
 
     def forward(self, x, train=False):
         return softplus(x), x
@@ -173,6 +207,7 @@ class Sigmoid(Layer):
     """
 
     remembers = "y"
+    splits_batch = keeps_steps = True
 
     def forward(self, x, train=False):
         y = sigmoid(x)
@@ -194,6 +229,7 @@ class Tanh(Layer):
     """
 
     remembers = "y"
+    splits_batch = keeps_steps = True
 
     def forward(self, x, train=False):
         y = xp_of(x).tanh(x)
@@ -225,6 +261,7 @@ class Softmax(Layer):
     """
 
     remembers = "y"
+    splits_batch = keeps_steps = True
     needs_build = False  # build only checks the axis
 
     def __init__(self, axis=-1, name=None):

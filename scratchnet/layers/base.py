@@ -19,14 +19,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from scratchnet.backend import RNG, Array, as_float_dtype, as_rng, xp_of
+from scratchnet.backend import RNG, Array, as_float_dtype, as_rng, to_device, xp_of
+from scratchnet.hints import hint_for, with_hints
 from scratchnet.layers.parameters import Parameter, one_vector
 from scratchnet.layers.shapes import (
     ShapeError,
     check_dtype,
     check_rank,
     check_shape,
-    with_checked_input,
+    with_checked_arrays,
     with_stored_shapes,
 )
 from scratchnet.validation import constructor_call
@@ -37,7 +38,8 @@ class Layer:
 
     Attributes
         name            shown in summaries and messages, and part of the path of each parameter
-        trainable       False freezes the layer: gradients pass through, its parameters stay
+        trainable       False freezes the layer and those inside it: gradients pass through, the
+                        parameters stay, and normalization uses its running averages
         params          {name: Parameter}; ``layer.W`` reads ``layer.params["W"].value``
         state           {name: array} that is updated but not trained: running averages
         children        {name: layer}, for a layer that contains layers
@@ -61,10 +63,14 @@ class Layer:
 
     remembers = "nothing"  # the content of the cache, in words, for summary()
     needs_build = False  # True if forward needs build first; a subclass with a build gets True
-    # True if a training step must not split the batch across threads: samples depend on one
-    # another, or random numbers are drawn for one sample after the other
+    # True if forward needs all samples of a batch at once: they depend on one another, or random
+    # numbers are drawn for one sample after the other
     needs_whole_batch = False
+    splits_batch = False  # True: a training step may compute parts of a batch on threads
+    takes_mask = False  # True: forward has the option mask, see `output_mask`
+    keeps_steps = False  # True: y has the steps of x (N, T, ...), so that a mask passes this layer
 
+    @with_hints
     def __init__(self, name: str | None = None):
         self.params, self.state, self.children = {}, {}, {}
         self.given_name = name  # None if the user gave no name; then a Sequential sets `name`
@@ -74,17 +80,19 @@ class Layer:
         self.input_shape = self.output_shape = self.dtype = None
 
     def __init_subclass__(cls, **kwargs):
-        """Wrap the build and forward of a subclass; Python calls this when a class is defined.
+        """Wrap methods of a subclass; Python calls this when a class is defined.
 
-        The wrapped build stores the shapes, and the wrapped forward first checks x. Therefore a
-        subclass contains formulas only.
+        The wrapped build stores the shapes, and the wrapped forward checks x and y. Therefore a
+        subclass contains formulas only. The wrapped constructor explains wrong arguments.
         """
         super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = with_hints(cls.__dict__["__init__"])
         if "build" in cls.__dict__:
             cls.needs_build = cls.__dict__.get("needs_build", True)
             cls.build = with_stored_shapes(cls.__dict__["build"])
         if "forward" in cls.__dict__:
-            cls.forward = with_checked_input(cls.__dict__["forward"])
+            cls.forward = with_checked_arrays(cls.__dict__["forward"])
 
     # --------------------------------------------------------------- defined by the subclasses
 
@@ -137,12 +145,29 @@ class Layer:
         """Pairs (layer, its cache) of the layers inside this one, in the order of their use."""
         return ()
 
+    def output_mask(self, cache, mask):
+        """Mask of y: (N, T), True where a sample has no step t; None if every step exists.
+
+        `mask` is that of x. Inside a Sequential it goes from layer to layer, from a recurrent layer
+        with mask_value through the layers that keep the steps, to each layer with `takes_mask`.
+        """
+        return mask if self.keeps_steps else None
+
+    def input_mask(self, cache):
+        """Mask (N, T) of the first layer that has one, for the loss; None without such a layer."""
+        masks = (layer.input_mask(c) for layer, c in self.sublayer_caches(cache))
+        return next((mask for mask in masks if mask is not None), None)
+
     def check_input(self, x):
         """Raise TypeError or ShapeError if x does not fit; `forward` calls this method first.
 
         A layer that takes a tuple of arrays overrides this method.
         """
         check_dtype(self, x)
+        self.check_shape(x)
+
+    def check_shape(self, x):
+        """Raise ShapeError if the layer is not built, or was built for samples of another shape."""
         if self.input_shape is not None:
             check_shape(self, x)
         elif self.needs_build:
@@ -153,15 +178,28 @@ class Layer:
 
     # ----------------------------------------------------------------------------- parameters
 
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the parameters; setting it sets it for the layers inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for child in self.children.values():
+            child.trainable = value
+
     def add(self, name, value):
-        """Add a parameter: from then on ``layer.name`` is its array."""
-        self.params[name] = Parameter(value)
+        """Add a parameter: from then on ``layer.name`` is its array, in the current precision."""
+        self.params[name] = Parameter(to_device(value))
 
     def __getattr__(self, name):  # Python calls this for an attribute that does not exist: self.W
         params = self.__dict__.get("params", {})
         if name in params:
             return params[name].value
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        hint = hint_for(["model"], name)
+        message = f"{type(self).__name__} has no attribute {name!r}"
+        raise AttributeError(f"{message}: {hint}" if hint else message)
 
     def __setattr__(self, name, value):
         """Copy the value into the parameter's array, if `name` is a parameter.

@@ -30,6 +30,7 @@ class Dense(Layer):
     """
 
     remembers = "x"
+    splits_batch = True
 
     def __init__(self, units, kernel_initializer="glorot_uniform", use_bias=True, name=None):
         super().__init__(name)

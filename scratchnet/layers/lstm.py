@@ -33,8 +33,8 @@ class LSTM(Recurrent):
 
     s' and phi' are computed from the gates: s'(a_i) = i (1 - i), phi'(a_g) = 1 - g^2 for tanh. As
     long as f is near 1, dc = dc_new f passes a step almost unchanged, so the gradient does not
-    vanish over many steps. Hence b starts at 1 in the columns of f (Gers et al.; Jozefowicz et al.,
-    2015).
+    vanish over many steps. To start with f above 1/2, b is 1 in the columns of f: sigmoid(1) is
+    0.73 (Gers et al.; Jozefowicz et al., 2015).
 
     Plain form: `lstm_step` and `lstm_step_backward` in scratchnet/layers/plain.py, one step with
     phi = tanh. The docstring of scratchnet/layers/recurrent.py has the table of what is computed

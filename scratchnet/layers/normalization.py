@@ -1,15 +1,16 @@
-"""BatchNormalization and LayerNormalization.
+"""BatchNormalization, LayerNormalization and GroupNormalization.
 
     x_hat = (x - mean) / sqrt(var + epsilon)            y = gamma x_hat + beta
 
-The two layers differ in the axes over which mean and variance are taken: the batch (one mean for
-each channel), or the channels (one mean for each sample). Both use `_statistics_gradient`.
+The layers differ in the axes over which mean and variance are taken: the batch (one mean for each
+channel), the channels (one mean for each sample and position), or the positions and a group of
+channels (one mean for each sample and group). All use `_statistics_gradient`.
 """
 
 from scratchnet.backend import ones, xp_of, zeros
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.validation import check_bool, check_float
+from scratchnet.validation import check_bool, check_float, check_positive_int, require
 
 
 def _statistics_gradient(dx_hat, x_hat, inv_std, axes):
@@ -35,9 +36,10 @@ def _statistics_gradient(dx_hat, x_hat, inv_std, axes):
 
 
 class _Normalization(Layer):
-    """Common part of both layers: gamma and beta, one of each for every channel (last axis)."""
+    """Common part of the layers: gamma and beta, one of each for every channel (last axis)."""
 
     remembers = "x_hat and 1/std"
+    keeps_steps = True
 
     def __init__(self, epsilon, center, scale, name):
         super().__init__(name)
@@ -78,7 +80,7 @@ class BatchNormalization(_Normalization):
     forward    x_hat = (x - mean) / sqrt(var + epsilon), y = gamma x_hat + beta, with
                training    mean and (biased) variance of this batch
                inference   their running averages, so that the result for a sample does not depend
-                           on the other samples
+                           on the other samples; also in training if the layer is frozen
     backward   training    dx = (dx_hat - mean(dx_hat) - x_hat mean(dx_hat x_hat)) / std
                inference   dx = dx_hat / std
                with dx_hat = dy gamma, dgamma = sum of dy x_hat, dbeta = sum of dy
@@ -121,14 +123,16 @@ class BatchNormalization(_Normalization):
         return input_shape
 
     def forward(self, x, train=False):
-        if train:
+        batch = train and self.trainable  # a frozen layer computes as at inference
+        if batch:
+            require(len(x) > 0, f"{self.title}: the batch is empty, it has no mean")
             axes = tuple(range(x.ndim - 1))  # all but the channels
             mean, var = x.mean(axis=axes), x.var(axis=axes)  # (C,)
         else:
             mean, var = self.state["moving_mean"], self.state["moving_variance"]
         inv_std = 1 / xp_of(var).sqrt(var + self.epsilon)  # (C,)
         x_hat = (x - mean) * inv_std  # (..., C)
-        return self._scale_and_shift(x_hat), (x_hat, inv_std, (mean, var) if train else None)
+        return self._scale_and_shift(x_hat), (x_hat, inv_std, (mean, var) if batch else None)
 
     def backward(self, dy, cache):
         x_hat, inv_std, batch_statistics = cache
@@ -171,6 +175,8 @@ class LayerNormalization(_Normalization):
            [-1.,  1.]], dtype=float32)
     """
 
+    splits_batch = True
+
     def __init__(self, epsilon=1e-3, center=True, scale=True, name=None):
         super().__init__(epsilon, center, scale, name)
 
@@ -184,3 +190,65 @@ class LayerNormalization(_Normalization):
         x_hat, inv_std = cache
         dx_hat, grads = self._gradients(dy, x_hat)
         return _statistics_gradient(dx_hat, x_hat, inv_std, -1), grads
+
+
+class GroupNormalization(_Normalization):
+    """Group normalization: each sample, over all positions and the channels of a group.
+
+    forward    x_hat = (x - mean) / sqrt(var + epsilon), y = gamma x_hat + beta, in training and in
+               inference; samples do not depend on one another. The C channels are G groups of C/G
+               neighbours: x (N, H, W, C) is normalized as (N, H, W, G, C/G), over H, W and C/G
+    backward   dx = (dx_hat - mean(dx_hat) - x_hat mean(dx_hat x_hat)) / std
+               with dx_hat = dy gamma, dgamma = sum of dy x_hat, dbeta = sum of dy, and the two
+               means over the positions and the channels of a group
+
+    Source: Wu and He (2018), Group normalization, section 3.1; epsilon as in Keras.
+
+    Parameters
+        groups     G, a divisor of C; C groups are instance normalization
+        epsilon    added to the variance
+        center     False: without beta
+        scale      False: without gamma
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import GroupNormalization
+    >>> layer = GroupNormalization(groups=2)
+    >>> layer.build((4,), 0)
+    (4,)
+    >>> layer(np.array([[1, 3, 10, 30]], "float32")).round(3)
+    array([[-1.,  1., -1.,  1.]], dtype=float32)
+    """
+
+    def __init__(self, groups, epsilon=1e-3, center=True, scale=True, name=None):
+        super().__init__(epsilon, center, scale, name)
+        self.groups = check_positive_int("GroupNormalization", "groups", groups)
+
+    def build(self, input_shape, rng):
+        output_shape = super().build(input_shape, rng)
+        channels = input_shape[-1]
+        if channels % self.groups:
+            raise ShapeError(
+                f"{self.title} expects a multiple of {self.groups} channels; got {channels}: "
+                "choose groups that divide the channels"
+            )
+        return output_shape
+
+    def forward(self, x, train=False):
+        z, axes = self._split(x)
+        mean, var = z.mean(axis=axes, keepdims=True), z.var(axis=axes, keepdims=True)
+        inv_std = 1 / xp_of(x).sqrt(var + self.epsilon)  # (N, 1, ..., G, 1)
+        x_hat = ((z - mean) * inv_std).reshape(x.shape)  # (N, ..., G, C/G) -> (N, ..., C)
+        return self._scale_and_shift(x_hat), (x_hat, inv_std)
+
+    def backward(self, dy, cache):
+        x_hat, inv_std = cache
+        dx_hat, grads = self._gradients(dy, x_hat)
+        dz_hat, axes = self._split(dx_hat)
+        z_hat, _ = self._split(x_hat)
+        return _statistics_gradient(dz_hat, z_hat, inv_std, axes).reshape(dy.shape), grads
+
+    def _split(self, x):
+        """Split the channels into groups; return also the axes of the positions and of a group."""
+        *positions, channels = x.shape
+        z = x.reshape(*positions, self.groups, channels // self.groups)  # (N, ..., G, C/G)
+        return z, (*range(1, x.ndim - 1), -1)

@@ -1,6 +1,7 @@
-"""Plain reference implementations: each function is the formula of one layer, short but slow.
+"""Plain reference implementations: each function is the formula of one layer, and nothing else.
 
-A layer computes the same values faster, with options and checks; the tests compare the two.
+A layer computes the same values, most of them faster, with options and checks; the tests compare
+the two.
 
     plain function     optimized layer       file
     dense              Dense                 layers/dense.py
@@ -12,8 +13,11 @@ A layer computes the same values faster, with options and checks; the tests comp
     gru_step           GRU                   layers/gru.py
     batch_norm         BatchNormalization    layers/normalization.py
 
-f_backward takes the gradient dy = dL/dy of a loss L and the inputs of f that it needs. It returns
-the gradients by the inputs of f, in their order, and recomputes what a layer keeps in its cache.
+f_backward takes the gradient dy = dL/dy of a loss L and the inputs of f that it needs (for a
+maximum its indices), and returns the gradients by the inputs of f, in their order. What a layer
+keeps in its cache is computed again.
+
+``xp_of(x)`` is the module of the array x: NumPy, or CuPy for an array on a GPU.
 
 ``einsum("nuvc,uvcf->nf", x, W)`` is the sum over u, v, c of x[n, u, v, c] W[u, v, c, f]: it
 multiplies, and sums over each letter that is missing after the arrow.

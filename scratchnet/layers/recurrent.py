@@ -29,6 +29,7 @@ x W + b, and one product gives dW with db as its last row.
     one step without a loop         plain form: `lstm_step` and `gru_step` in layers/plain.py
 """
 
+import numbers
 from typing import NamedTuple
 
 from scratchnet.backend import Array, xp_of, zeros
@@ -51,12 +52,34 @@ def _tanh(x, out=None):
     return xp_of(x).tanh(x, out=out)
 
 
-ACTIVATIONS = {  # name: (y = f(x), written into out; the derivative f'(x), computed from y)
-    "linear": (_linear, lambda y: 1),
-    "relu": (_relu, lambda y: y > 0),
-    "sigmoid": (sigmoid, lambda y: y * (1 - y)),
-    "tanh": (_tanh, lambda y: 1 - y * y),
+def _linear_derivative(y):
+    return 1
+
+
+def _relu_derivative(y):
+    return y > 0
+
+
+def _sigmoid_derivative(y):
+    return y * (1 - y)
+
+
+def _tanh_derivative(y):
+    return 1 - y * y
+
+
+# name: (y = f(x), written into out; the derivative f'(x), computed from y). Each has a name of its
+# own, because pickle cannot store a lambda
+ACTIVATIONS = {
+    "linear": (_linear, _linear_derivative),
+    "relu": (_relu, _relu_derivative),
+    "sigmoid": (sigmoid, _sigmoid_derivative),
+    "tanh": (_tanh, _tanh_derivative),
 }
+
+
+def _equals_itself(number):
+    return isinstance(number, numbers.Real) and number == number
 
 
 def activation_of(name):
@@ -81,6 +104,7 @@ class RecurrentCache(NamedTuple):
     gates: Array  # (G, T, N, M), written over a
     step_caches: list  # what `step` returned, for each step
     with_state: bool  # True for an input (x, h0)
+    mask: Array | None  # (T, N, 1), True where a sample has no step, in the order of the loop
 
 
 class Recurrent(Layer):
@@ -104,10 +128,12 @@ class Recurrent(Layer):
         mask_value              the number that fills the missing steps of short sequences: where
                                 all D features equal mask_value, the step is masked, and state and
                                 output keep their values. Keras: Masking(mask_value) before the
-                                layer. None: no step is masked
+                                layer. None: no step is masked. In a Sequential the mask reaches
+                                the recurrent layers after this one, too, see `Layer.output_mask`
     """
 
     remembers = "x, states, gates"
+    splits_batch = takes_mask = True
     state_names: tuple[str, ...] = ("h",)  # of the arrays that a step hands to the next step
     n_gates = 1  # G
     du_is_da = True  # False if a and u enter a step in different ways, so that du is not da
@@ -139,6 +165,11 @@ class Recurrent(Layer):
         self.return_sequences = check_bool(kind, "return_sequences", return_sequences)
         self.return_state = check_bool(kind, "return_state", return_state)
         self.go_backwards = check_bool(kind, "go_backwards", go_backwards)
+        if mask_value is not None and not _equals_itself(mask_value):
+            raise ValueError(
+                f"{kind} expects mask_value to be a number; got {mask_value!r}: fill missing steps "
+                "with a number that equals itself, which NaN does not"
+            )
         self.mask_value = mask_value
 
     @property
@@ -204,7 +235,7 @@ class Recurrent(Layer):
 
     # -------------------------------------------------------------------- the loop over time
 
-    def forward(self, x, train=False):
+    def forward(self, x, train=False, mask=None):
         inputs = x if isinstance(x, tuple) else (x,)  # (x,), (x, h0) or (x, h0, c0)
         x, xp = inputs[0], xp_of(inputs[0])
         (N, T, D), M = x.shape, self.units
@@ -219,7 +250,7 @@ class Recurrent(Layer):
         states = [xp.empty((T + 1, N, M), x.dtype) for _ in self.state_names]
         for i, state in enumerate(states):
             state[0] = inputs[1 + i] if len(inputs) > 1 else 0
-        U, u, mask = self._by_gate(self.U), xp.empty_like(a[:, 0]), self._mask(x_ones)
+        U, u, mask = self._by_gate(self.U), xp.empty_like(a[:, 0]), self._mask(x_ones, mask)
         step_caches = []
         for t in range(T):
             state, new_state = [s[t] for s in states], [s[t + 1] for s in states]
@@ -231,7 +262,7 @@ class Recurrent(Layer):
             step_caches.append(step_cache)
 
         y = states[0][1:].transpose(1, 0, 2) if self.return_sequences else new_state[0]
-        cache = RecurrentCache(x_ones, states, a, step_caches, len(inputs) > 1)
+        cache = RecurrentCache(x_ones, states, a, step_caches, len(inputs) > 1, mask)
         if self.return_state:
             return (y, *new_state), cache
         return y, cache
@@ -258,7 +289,7 @@ class Recurrent(Layer):
         if not self.return_sequences:
             dstates[0] += dy  # the output is the last h
         UT = xp.ascontiguousarray(self._by_gate(self.U).transpose(0, 2, 1))  # (G, M, M)
-        mask = self._mask(cache.x_ones)
+        mask = cache.mask
         for t in reversed(range(da.shape[1])):
             if self.return_sequences:
                 dstates[0] += dy[:, t]  # this h is an output, and the input of the next step
@@ -306,8 +337,21 @@ class Recurrent(Layer):
 
     # ---------------------------------------------------------------------------- masked steps
 
-    def _mask(self, x_ones):
-        """Mask (T, N, 1), True where a sample has no step t; None if the layer has no mask."""
+    def output_mask(self, cache, mask):
+        if cache.mask is None or not self.return_sequences:
+            return None
+        return cache.mask[:, :, 0].T  # outputs are in the order of the loop, too
+
+    def input_mask(self, cache):
+        return None if cache.mask is None else self._in_order(cache.mask)[:, :, 0].T
+
+    def _mask(self, x_ones, mask):
+        """Mask (T, N, 1), True where a sample has no step t; None if the layer has no mask.
+
+        It is that of the layers before, (N, T), or else made from x by mask_value.
+        """
+        if mask is not None:
+            return self._in_order(mask.T[:, :, None])
         if self.mask_value is None:
             return None
         return (x_ones[:, :, :-1] == self.mask_value).all(axis=-1, keepdims=True)

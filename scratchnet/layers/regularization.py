@@ -33,6 +33,7 @@ class Dropout(Layer):
     """
 
     remembers = "the mask"
+    keeps_steps = True
     needs_whole_batch = True  # random numbers are drawn for one sample after the other
 
     def __init__(self, rate, name=None):
@@ -73,6 +74,7 @@ class GaussianNoise(Layer):
     array([[1., 2.]])
     """
 
+    keeps_steps = True
     needs_whole_batch = True  # random numbers are drawn for one sample after the other
 
     def __init__(self, stddev, name=None):
@@ -117,6 +119,7 @@ class ActivityRegularization(Layer):
     """
 
     remembers = "x"
+    splits_batch = keeps_steps = True
 
     def __init__(self, l1=0.0, l2=0.0, reduction="mean", name=None):
         super().__init__(name)

@@ -22,6 +22,7 @@ class Flatten(Layer):
     """
 
     remembers = "the shape of x"
+    splits_batch = True
 
     def build(self, input_shape, rng):
         return (math.prod(input_shape),)
@@ -47,6 +48,7 @@ class Reshape(Layer):
     """
 
     remembers = "the shape of x"
+    splits_batch = True
 
     def __init__(self, target_shape, name=None):
         super().__init__(name)

@@ -4,7 +4,7 @@ from scratchnet.backend import xp_of
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.numerics import kl_gradient, kl_to_standard_normal
-from scratchnet.validation import check_float
+from scratchnet.validation import check_float, require
 
 
 class Sampling(Layer):
@@ -61,6 +61,7 @@ class Sampling(Layer):
 
     def penalty(self, cache):
         mu, log_var, _ = cache
+        require(len(mu) > 0, f"{self.title}: the batch is empty, it has no mean")
         return self.beta * kl_to_standard_normal(mu, log_var).sum() / len(mu)
 
     def backward(self, dz, cache):

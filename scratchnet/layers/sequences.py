@@ -2,7 +2,7 @@
 
 from scratchnet.backend import xp_of
 from scratchnet.layers.base import Layer
-from scratchnet.layers.shapes import ShapeError, format_shape
+from scratchnet.layers.shapes import ShapeError, check_is_array, format_shape
 from scratchnet.validation import check_positive_int
 
 
@@ -24,6 +24,8 @@ class RepeatVector(Layer):
     array([[[1., 2., 3.],
             [1., 2., 3.]]])
     """
+
+    splits_batch = True
 
     def __init__(self, n, name=None):
         super().__init__(name)
@@ -59,6 +61,8 @@ class TimeDistributed(Layer):
     """
 
     remembers = "the cache of its layer"
+    splits_batch = True
+    keeps_steps = True
 
     def __init__(self, layer, name=None):
         super().__init__(name)
@@ -74,6 +78,11 @@ class TimeDistributed(Layer):
         t, *sample = input_shape
         return t, *self.layer.build(tuple(sample), rng)
 
+    def check_input(self, x):
+        """Check the shape of x, and leave the check of its dtype to the inner layer."""
+        check_is_array(self, x)
+        self.check_shape(x)
+
     def forward(self, x, train=False):
         y, cache = self.layer.forward(_merge_time_into_batch(x), train)
         return y.reshape(*x.shape[:2], *y.shape[1:]), (x.shape, cache)
@@ -81,12 +90,16 @@ class TimeDistributed(Layer):
     def backward(self, dy, cache):
         x_shape, inner_cache = cache
         dx, grads = self.layer.backward(_merge_time_into_batch(dy), inner_cache)
-        return dx.reshape(x_shape), self._with_paths(grads)
+        dx = None if dx is None else dx.reshape(x_shape)  # None: x holds integers
+        return dx, self._with_paths(grads)
 
     def weight_gradients(self, dy, cache):
         _, inner_cache = cache
         dy = _merge_time_into_batch(dy)
         return self._with_paths(self.layer.weight_gradients(dy, inner_cache))
+
+    def input_mask(self, cache):
+        return None  # the steps of the inner layer are those of a step of x
 
     def sublayer_caches(self, cache):
         return [(self.layer, cache[1])]

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from scratchnet.hints import hint_for
 from scratchnet.layers.base import Layer
+from scratchnet.layers.shapes import check_is_array
 from scratchnet.layers.summary import summary
 
 
@@ -32,6 +34,8 @@ class Sequential(Layer):
     """
 
     remembers = "the caches of its layers"
+    splits_batch = True
+    takes_mask = True
 
     def __init__(self, layers: Sequence[Layer], name: str | None = None):
         super().__init__(name)
@@ -43,6 +47,10 @@ class Sequential(Layer):
                 raise TypeError(f"Sequential expects layers; got {layer!r}: {type(layer).__name__}")
             if layer not in self.children.values():
                 self.children[self._free_name(layer)] = layer
+
+    def add(self, *arguments):
+        """Raise TypeError: the layers of a model are those of its constructor."""
+        raise TypeError(f"{self.title} has a fixed list of layers: {hint_for(['model'], 'add')}")
 
     def _free_name(self, layer):
         """Name of the layer in this model: the given one, or dense, dense_1, dense_2, ..."""
@@ -73,10 +81,17 @@ class Sequential(Layer):
         }
         return input_shape
 
-    def forward(self, x, train=False):
+    def check_input(self, x):
+        """Check the shape of x, and leave the check of its dtype to the first layer."""
+        check_is_array(self, x)
+        self.check_shape(x)
+
+    def forward(self, x, train=False, mask=None):
         caches = []
         for layer in self.layers:
-            x, cache = layer.forward(x, train)  # y of a layer is x of the next
+            options = {"mask": mask} if layer.takes_mask and mask is not None else {}
+            x, cache = layer.forward(x, train, **options)  # y of a layer is x of the next
+            mask = layer.output_mask(cache, mask)
             caches.append(cache)
         return x, caches
 
@@ -112,6 +127,11 @@ class Sequential(Layer):
         for layer, cache in reversed(list(self.sublayer_caches(caches))):
             dy = layer.input_gradient(dy, cache)
         return dy
+
+    def output_mask(self, caches, mask):
+        for layer, cache in self.sublayer_caches(caches):
+            mask = layer.output_mask(cache, mask)
+        return mask
 
     def sublayer_caches(self, caches):
         return zip(self.layers, caches, strict=True)

@@ -137,12 +137,52 @@ def test_idx_sets_from_the_readers_folder(tmp_path, monkeypatch, name, folder, f
     np.testing.assert_array_equal(data.y_test, labels[:10])
 
 
+NAMINGS = {
+    "unpacked": ("mnist", lambda name: name.removesuffix(".gz")),
+    "unpacked, with a dot": ("", lambda name: name.removesuffix(".gz").replace("-idx", ".idx")),
+    "unpacked under the packed name": ("mnist", lambda name: name),
+    "torchvision's folder": ("MNIST/raw", lambda name: name.removesuffix(".gz")),
+}
+
+
+@pytest.mark.parametrize("folder, named", NAMINGS.values(), ids=NAMINGS)
+def test_unpacked_files_are_used_and_no_mirror_is_asked(tmp_path, monkeypatch, folder, named):
+    pixels, labels = fake_set(tmp_path / "packed")
+    for file in FILES:
+        content = gzip.decompress((tmp_path / "packed" / file).read_bytes())
+        write(tmp_path / "data" / folder / named(file), content)
+    monkeypatch.setenv("SCRATCHNET_DATA", str(tmp_path / "data"))
+    data = load_images("mnist")
+    np.testing.assert_allclose(data.x_train[..., 0], pixels / 255, atol=1e-7)
+    np.testing.assert_array_equal(data.y_train, labels)
+
+
+@pytest.mark.parametrize("name, folder", [("mnist", ""), ("fashion", "fashion-mnist")])
+def test_the_archive_of_keras_is_used_where_the_four_files_are_missing(
+    tmp_path, monkeypatch, name, folder
+):
+    pixels, labels = np.full((12, 28, 28), 255, np.uint8), np.arange(12, dtype=np.uint8) % 10
+    (tmp_path / folder).mkdir(exist_ok=True)
+    np.savez(
+        tmp_path / folder / f"{name}.npz",
+        **{"x_train": pixels, "y_train": labels, "x_test": pixels[:5], "y_test": labels[:5]},
+    )
+    monkeypatch.setenv("SCRATCHNET_DATA", str(tmp_path))
+    data = load_images(name)
+    assert data.name == name and data.class_names == SOURCES[name].class_names
+    assert data.x_train.shape == (12, 28, 28, 1) and (data.x_train == 1).all()
+    np.testing.assert_array_equal(data.y_test, labels[:5])
+    fake_set(tmp_path)
+    assert load_images(name).x_train.min() == 0  # the four files come first
+
+
 @pytest.mark.parametrize(
     "number, array, words",
     [
         (0, np.zeros((12, 28, 27)), ["(N, 28, 28)", "(12, 28, 27)"]),
         (2, np.zeros((10, 8, 8)), ["(N, 28, 28)", "(10, 8, 8)"]),
         (0, np.zeros(12), ["(N, 28, 28)", "(12,)"]),
+        (0, np.zeros((0, 28, 28)), ["at least one image", "(0, 28, 28)"]),
         (1, np.zeros((12, 1)), ["(N,)", "(12, 1)"]),
         (1, np.zeros(11), ["12 labels", "11"]),
         (3, np.zeros(12), ["10 labels", "12"]),

@@ -102,9 +102,9 @@ def test_a_file_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     "lines, words",
     [
-        ([], ["header", "nothing"]),
-        (["userId,rating", "1,2"], ["movieid", "got userid, rating"]),
-        (["user,userId,item,rating"], ["one column named userid or user_id or user"]),
+        ([], ["nothing"]),
+        (["userId,rating", "1,2"], ["movieid", "got userId, rating"]),
+        (["user,userId,item,rating"], ["named userid or user,", "got user, userId"]),
         (["user,item,rating"], ["expected ratings", "none"]),
         (["user,item,rating", "1,2,3", "1,3"], ["line 3", "expected 3 values", "got 2"]),
         (["user,item,rating", "1,Monsters, Inc.,3"], ["line 2", "got 4", "quotes"]),
@@ -131,7 +131,66 @@ def test_a_file_that_is_missing_or_no_text_gets_one_sentence(tmp_path):
 @pytest.mark.parametrize("name", ["movielens-100k", "", None])
 def test_an_unknown_name_lists_the_names(name):
     message = refusal(load_ratings, name, error=ValueError)
-    assert repr(name) in message and "movielens, synthetic" in message and ".csv" in message
+    assert repr(name) in message and "movielens, synthetic" in message and "no file" in message
+
+
+HEADER = ("userId", "movieId", "rating")
+
+
+def rows(separator, header=(), stamp=False, end="\n"):
+    """Three ratings as text, with or without a header and timestamps."""
+    triples = [("1", "10", "3"), ("1", "20", "4.5"), ("2", "10", "5")]
+    found = [header] * bool(header) + [(*row, "881250949") if stamp else row for row in triples]
+    return "".join(separator.join(row) + end for row in found)
+
+
+FORMATS = {
+    "u.data of MovieLens 100k": rows("\t", stamp=True),
+    "ratings.dat of MovieLens 1M": rows("::", stamp=True),
+    "without a timestamp": rows("::"),
+    "capitals": rows(",", ("USERID", "MovieID", "Rating")),
+    "Book-Crossing": rows(";", ('"User-ID"', '"ISBN"', '"Book-Rating"')),
+    "tabs and a header": rows("\t", HEADER),
+    "bars and a header": rows("|", HEADER),
+    "colons and a header": rows("::", HEADER),
+    "a byte order mark": "\ufeff" + rows(";", HEADER),
+    "a byte order mark before a rating": "\ufeff" + rows("\t", stamp=True),
+    "lines of Windows": rows(",", HEADER, end="\r\n"),
+    "lines of old Macs": rows(",", HEADER, end="\r"),
+}
+
+
+@pytest.mark.parametrize("text", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("name", ["ratings", "R.CSV"])
+def test_ratings_are_read_whatever_separates_them(tmp_path, monkeypatch, text, name):
+    (tmp_path / name).write_bytes(text.encode())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in (tmp_path / name, f"~/{name}"):
+        data = load_ratings(path)
+        assert data.users == ("1", "2") and data.titles == ("10", "20")
+        np.testing.assert_array_equal(data.triples, [[0, 0, 3], [0, 1, 4.5], [1, 0, 5]])
+
+
+def test_a_comma_without_a_header_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text(rows(",", stamp=True))
+    assert "first line" in refusal(load_ratings, tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("1\t2\t3\t4\n1\t3\tgood\t4\n", ["line 2", "'good'"]),
+        ("1::2::3::4\n1::3\n", ["line 2", "expected 4 values"]),
+        ("userId;movieId;rating\n1;2;4,5\n", ["line 2", "decimal point"]),
+        ("userId;movieId;rating\n1;2;1_0\n", ["line 2", "'1_0'"]),
+    ],
+)
+def test_a_table_without_commas_that_is_broken_is_refused_with_its_line(tmp_path, text, words):
+    path = tmp_path / "ratings"
+    path.write_text(text)
+    message = refusal(load_ratings, path)
+    for word in [str(path), *words]:
+        assert word in message
 
 
 # ------------------------------------------------------------------------------------- MovieLens

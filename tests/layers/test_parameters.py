@@ -104,9 +104,12 @@ def test_a_frozen_part_leaves_the_vector_but_not_the_model(frozen, x):
 
 
 def test_a_layer_frozen_in_one_place_and_not_in_another_learns(x):
+    """Freezing a model freezes its layers, as in Keras, until one of them is set again."""
     shared = Dense(4, name="shared")
     frozen = Sequential([shared], name="frozen")
     frozen.trainable = False
+    assert not shared.trainable
+    shared.trainable = True
     model = built(Sequential([frozen, Tanh(), shared]))
     before = bits(shared.W)
     train_step(model, MeanSquaredError(), SGD(0.1), x, x)

@@ -173,7 +173,7 @@ def test_an_option_that_does_not_exist_is_named():
         LSTM(3, activation="tahn")
     with pytest.raises(ValueError, match="return_state to be True or False"):
         GRU(3, return_state=1)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'unit_forget_bias'"):
+    with pytest.raises(TypeError, match="GRU has no argument 'unit_forget_bias'"):
         GRU(3, unit_forget_bias=True)
     with pytest.raises(TypeError, match="TimeDistributed expects a layer"):
         TimeDistributed(3)

@@ -96,12 +96,19 @@ def test_encoder_and_decoder_share_the_weights_of_their_autoencoder(x):
     assert np.shares_memory(model.parameters, w)  # asking a part moved nothing
 
 
-def test_building_again_keeps_the_weights(x):
+def test_building_again_with_another_seed_is_refused_and_a_trained_part_keeps_its_weights(x):
+    """A second seed that has no effect went unnoticed before."""
     encoder, _, model = autoencoder()
     before = bits(model(x))
-    for other in (encoder, model, Sequential([encoder, Dense(3)])):
-        built(other, seed=99)
+    built(model)  # with the same seed: nothing to do
+    for part, seed in ((model, 99), (encoder, 99)):
+        with pytest.raises(ValueError, match=f"built already.*seed {seed}: make a new model"):
+            built(part, seed=seed)
+    built(Sequential([encoder, Dense(3)]), seed=99)
     assert bits(model(x)) == before
+    train_step(model, MeanSquaredError(), SGD(0.1), x, x)
+    with pytest.raises(ValueError, match="built already and keeps its weights"):
+        built(model)  # trained: no longer the weights of its seed
 
 
 def test_a_sub_model_used_twice_has_its_gradients_added(rng):

@@ -6,6 +6,7 @@
 import hashlib
 import http.server
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -21,6 +22,22 @@ def sandbox(tmp_path, monkeypatch):
     monkeypatch.delenv("SCRATCHNET_DATA", raising=False)
     monkeypatch.setenv("SCRATCHNET_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(cache_module, "TIMEOUT", 5)
+
+
+@pytest.fixture
+def peak_memory():
+    """A function that calls its argument and returns the largest number of bytes in use by it."""
+
+    def measured(call):
+        call()  # what is imported and cached by the first call does not count
+        tracemalloc.start()
+        try:
+            call()
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    return measured
 
 
 def idx_bytes(array, kind=0x08):

@@ -4,6 +4,7 @@
 which do not lie below the tests folder.
 """
 
+import os
 import socket
 import sys
 
@@ -42,9 +43,13 @@ def alone_on_this_machine(tmp_path_factory):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_blas_thread():
-    """Small products gain nothing from two threads, and on a busy machine the two wait for ever."""
-    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+def blas_threads():
+    """One thread: small products gain nothing from two, which wait long on a busy machine.
+
+    The environment variable TEST_BLAS_THREADS asks for more, to test that the results are the same.
+    """
+    n_threads = int(os.environ.get("TEST_BLAS_THREADS", "1"))
+    with threadpoolctl.threadpool_limits(n_threads, user_api="blas"):
         yield
 
 

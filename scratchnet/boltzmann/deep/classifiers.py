@@ -19,9 +19,9 @@ from scratchnet.backend import Array, float64, float_dtype, to_device, to_numpy,
 from scratchnet.boltzmann.deep.dbm import DBM
 from scratchnet.boltzmann.deep.dbn import DBN
 from scratchnet.boltzmann.deep.pretraining import layer_sizes
-from scratchnet.boltzmann.estimators.rows import seed_of
+from scratchnet.boltzmann.estimators.rows import refuse_masked, seed_of
 from scratchnet.boltzmann.machine.mean_field import mean_field
-from scratchnet.callbacks import Callback
+from scratchnet.callbacks import Callback, RaiseInterrupt
 from scratchnet.layers import Dense, Sequential, Sigmoid
 from scratchnet.losses import SoftmaxCrossEntropy
 from scratchnet.numerics import softmax
@@ -54,6 +54,8 @@ class _PretrainedClassifier(ClassifierMixin, BaseEstimator):
         Raises ValueError for an option out of its range.
         """
         name = type(self).__name__
+        refuse_masked(name, "X", X)
+        refuse_masked(name, "y", y)
         X, y = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(y)
         pretrain = check_bool(name, "pretrain", self.pretrain)
@@ -83,7 +85,7 @@ class _PretrainedClassifier(ClassifierMixin, BaseEstimator):
             optimizer=Adam(self.learning_rate),
             epochs=self.n_iter,
             batch_size=self.batch_size,
-            callbacks=[_OnEpoch(self)] if self.on_epoch is not None else [],
+            callbacks=[RaiseInterrupt(), *([_OnEpoch(self)] if self.on_epoch is not None else [])],
             seed=seed,
             verbose=bool(self.verbose),
         )
@@ -92,6 +94,7 @@ class _PretrainedClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Array) -> np.ndarray:
         """Probabilities p(class | v) of each row, (n_samples, n_classes), in order of classes_."""
         check_is_fitted(self)
+        refuse_masked(type(self).__name__, "X", X)
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         with float64():  # in float32, BLAS kernels round a row according to its place in the batch
             v = self.inputs(to_device(X, "float64"))

@@ -12,7 +12,6 @@ The first is estimated by mean field (see `mean_field`), the second by persisten
 """
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from scratchnet.backend import Array, to_device, to_numpy, xp_of
 from scratchnet.boltzmann.deep.pretraining import compose_dbm, layer_sizes, stacked_rbms
@@ -23,6 +22,7 @@ from scratchnet.boltzmann.likelihood.pseudo_likelihood import log_odds
 from scratchnet.boltzmann.machine.energy_model import EnergyModel
 from scratchnet.boltzmann.machine.mean_field import lower_bound, mean_field, sweep
 from scratchnet.boltzmann.machine.units import Bernoulli
+from scratchnet.inputs import as_array
 from scratchnet.numerics import sigmoid
 from scratchnet.validation import check_float, check_positive_int
 
@@ -39,6 +39,7 @@ class DBM(BoltzmannEstimator):
         pretrain_rate      learning rate of the pretraining, which falls to 0
         mean_field_steps   mean-field sweeps for E[h | v], in training and in `transform`
         n_iter, n_chains   epochs and particles of the joint training, after the pretraining
+        weight_scale       standard deviation of the initial weights; None: 1 / sqrt(n_{i-1})
         the others         as in `BernoulliRBM`
 
     Fitted attributes
@@ -80,6 +81,7 @@ class DBM(BoltzmannEstimator):
         schedule="linear",
         momentum=0.0,
         weight_decay=0.0,
+        weight_scale=None,
         center=False,
         sparsity=None,
         sparsity_cost=0.1,
@@ -100,6 +102,7 @@ class DBM(BoltzmannEstimator):
         self.schedule = schedule
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.weight_scale = weight_scale
         self.center = center
         self.sparsity = sparsity
         self.sparsity_cost = sparsity_cost
@@ -125,12 +128,14 @@ class DBM(BoltzmannEstimator):
                 batch_size=self.batch_size,
                 n_iter=self.pretrain,
                 trainer="cd",
+                weight_scale=self.weight_scale,
                 random_state=int(self.rng_.host.integers(2**31 - 1)),
             )
             return compose_dbm(self.rbms_)
         weights, biases, dtype = [], [self.base_biases_.copy()], rows.dtype
         for n, size in zip((rows.shape[1], *sizes[:-1]), sizes, strict=True):
-            weights.append(to_device(0.01 * self.rng_.host.standard_normal((n, size)), dtype))
+            W = self.initial_scale(n) * self.rng_.host.standard_normal((n, size))
+            weights.append(to_device(W, dtype))
             biases.append(xp_of(biases[0]).zeros(size, dtype=dtype))
         return EnergyModel([Bernoulli() for _ in biases], weights, biases)
 
@@ -140,12 +145,14 @@ class DBM(BoltzmannEstimator):
 
     def hidden(self, X: Array) -> list[np.ndarray]:
         """Means of every hidden layer by mean field, [(n, n_1), ..., (n, n_L)]."""
-        v, _ = self._rows(X)
-        return [to_host_like(mu, X) for mu in self.infer(v)[1:]]
+        blocks = [self.infer(self._rows(block)[0])[1:] for block in self._blocks(X)]
+        layers = zip(*blocks, strict=True)
+        return [to_host_like(np.concatenate([to_numpy(mu) for mu in h]), X) for h in layers]
 
     def inverse_transform(self, H: Array) -> np.ndarray:
         """Means of v (n, n_features) by mean field, with the top layer clamped at H (n, n_L)."""
-        biases, L = self.energy_model_.biases, self.energy_model_.depth
+        biases, L = self._model.biases, self._model.depth
+        H = as_array("H", H, lists=True)
         top = xp_of(biases[0]).asarray(H, dtype=biases[0].dtype)
         layers = [sigmoid(0 * top[:, :1] + b) for b in biases[:-1]] + [top]
         for _ in range(self.mean_field_steps + L):  # H needs up to L sweeps to have an effect on v
@@ -157,9 +164,9 @@ class DBM(BoltzmannEstimator):
 
         log_Z  the value to use; None: by enumeration
         """
-        v, _ = self._rows(X)
-        log_Z = exact.log_partition(self.energy_model_) if log_Z is None else log_Z
-        return to_numpy(lower_bound(self.energy_model_, self.infer(v))) - log_Z
+        model = self._model
+        log_Z = exact.log_partition(model) if log_Z is None else log_Z
+        return self._by_block(lambda v, _: lower_bound(model, self.infer(v)), X) - log_Z
 
     def ais_base_biases(self) -> list[Array]:
         """Biases of each layer of the model without weights in which AIS starts.
@@ -175,5 +182,4 @@ class DBM(BoltzmannEstimator):
     @property
     def weights_(self) -> list[np.ndarray]:
         """Weights [W_1, ..., W_L], each (n_{i-1}, n_i), on the host."""
-        check_is_fitted(self)
-        return [to_numpy(W).copy() for W in self.energy_model_.weights]
+        return [to_numpy(W).copy() for W in self._model.weights]

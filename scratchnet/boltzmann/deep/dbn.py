@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from scratchnet.backend import RNG, Array, to_device, to_numpy, xp_of
 from scratchnet.boltzmann.deep.belief_network import BeliefNetwork
 from scratchnet.boltzmann.deep.pretraining import layer_sizes, stacked_rbms
 from scratchnet.boltzmann.deep.up_down import up_down
-from scratchnet.boltzmann.estimators.rows import seed_of, to_host_like
-from scratchnet.boltzmann.learning.optimizer import LikelihoodOptimizer
+from scratchnet.boltzmann.estimators.rows import refuse_masked, seed_of, to_host_like
+from scratchnet.boltzmann.learning.optimizer import LikelihoodOptimizer, check_finite
 from scratchnet.boltzmann.learning.trainers import initial_particles
 from scratchnet.boltzmann.likelihood import exact
 from scratchnet.boltzmann.likelihood.ais import LogPartition, ais, exact_log_partition
@@ -29,7 +30,7 @@ __all__ = ["DBN"]
 
 RBM_OPTIONS = (
     *("learning_rate", "batch_size", "n_iter", "verbose", "trainer", "k", "n_chains"),
-    *("schedule", "momentum", "weight_decay"),
+    *("schedule", "momentum", "weight_decay", "weight_scale"),
 )
 
 
@@ -39,7 +40,7 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Parameters
         n_components     hidden units of each layer, from the bottom to the top
         learning_rate, batch_size, n_iter, verbose, trainer, k, n_chains, schedule, momentum,
-        weight_decay     of each RBM, as in `BernoulliRBM`; n_iter epochs a layer
+        weight_decay, weight_scale   of each RBM, as in `BernoulliRBM`; n_iter epochs a layer
         labels           True: the visible units of the top RBM are h_{L-1} and the class of the
                          row. Then fit needs y, `sample` takes a class, and `label_probabilities`
                          predicts it
@@ -82,6 +83,7 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         schedule="linear",
         momentum=0.0,
         weight_decay=0.0,
+        weight_scale=None,
         labels=False,
         fine_tune=None,
         fine_tune_iter=10,
@@ -101,6 +103,7 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.schedule = schedule
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.weight_scale = weight_scale
         self.labels = labels
         self.fine_tune = fine_tune
         self.fine_tune_iter = fine_tune_iter
@@ -113,7 +116,8 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         y  (n_samples,) classes, used only with labels=True
 
-        Raises ValueError for an option out of its range, and for labels=True without y.
+        Raises ValueError for an option out of its range, for labels=True without y, and for y that
+        is continuous; TypeError for a masked array.
         """
         X = self._validated(X, reset=True)
         sizes, labels = layer_sizes("DBN", self.n_components), self._one_hot(X, y)
@@ -137,7 +141,9 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if not self.labels:
             return None
         require(y is not None, "a DBN with labels=True needs y")
+        refuse_masked("DBN.fit", "y", y)
         _, y = check_X_y(X, y)
+        check_classification_targets(y)
         self.classes_, index = np.unique(y, return_inverse=True)
         return np.eye(len(self.classes_), dtype=X.dtype)[index]
 
@@ -151,6 +157,7 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             for i in batches(len(v), self.batch_size, self.rng_):
                 of_batch = None if labels is None else labels[i]
                 up_down(network, v[i], self.rng_, optimizer, rate, self.fine_tune_k, of_batch)
+            check_finite("DBN", network.top.weights, self.fine_tune_rate)
             self.history_["reconstruction"].append(float(((self._reconstruct(v) - v) ** 2).mean()))
             if self.on_epoch is not None:
                 self.on_epoch(self, epoch)
@@ -158,6 +165,7 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     # ------------------------------------------------------------------------ rows in and out
 
     def _validated(self, X, reset):
+        refuse_masked("DBN", "X", X)
         return validate_data(self, X, dtype=(np.float64, np.float32), reset=reset)
 
     def _rows(self, X):

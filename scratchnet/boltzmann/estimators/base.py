@@ -8,12 +8,20 @@ import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from scratchnet.backend import RNG, Array, to_device, to_numpy, xp_of
-from scratchnet.boltzmann.estimators.rows import Rows, clean, dense, seed_of, to_host_like
-from scratchnet.boltzmann.learning.optimizer import LikelihoodOptimizer
+from scratchnet.boltzmann.estimators.rows import (
+    Rows,
+    clean,
+    dense,
+    refuse_masked,
+    seed_of,
+    to_host_like,
+)
+from scratchnet.boltzmann.learning.optimizer import LikelihoodOptimizer, check_finite
 from scratchnet.boltzmann.learning.rates import check_schedule, learning_rate_at
 from scratchnet.boltzmann.learning.trainers import initial_particles, make_trainer
 from scratchnet.boltzmann.likelihood import exact
@@ -21,6 +29,8 @@ from scratchnet.boltzmann.likelihood.ais import LogPartition, ais, exact_log_par
 from scratchnet.boltzmann.machine.energy_model import EnergyModel
 from scratchnet.boltzmann.machine.gibbs import EVEN, ODD, gibbs, half_sweep
 from scratchnet.boltzmann.machine.units import Bernoulli
+from scratchnet.inputs import as_array
+from scratchnet.training import TrainingDiverged
 from scratchnet.validation import check_float, check_positive_int, require
 
 if TYPE_CHECKING:
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["BoltzmannEstimator"]
 
 MONITORED_ROWS = 256  # the numbers of history_ are averages over the first rows of X
+BLOCK = 2**20  # entries of a sparse X that are dense at once
 
 
 class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -63,6 +74,9 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         X  (n_samples, n_features), dense or sparse. NaN is a missing entry: its unit is left out of
            the model of that row
+
+        Raises TypeError for a masked array, and `TrainingDiverged` where the parameters become
+        infinite; the estimator is then not fitted.
         """
         rows = Rows(self._validated(X, reset=True))
         n, size = len(rows), check_positive_int(type(self).__name__, "batch_size", self.batch_size)
@@ -74,6 +88,7 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             for start in range(0, n, size):
                 v, missing = rows[order[start : start + size]]
                 self._update(v, missing, self.updates_ / updates)
+            self._check_finite()
             self._record(*rows[:MONITORED_ROWS])
             if self.verbose:
                 seconds = time.perf_counter() - start_time
@@ -91,6 +106,7 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             self._begin(rows)
         v, missing = rows[:]
         self._update(v, missing, progress=0.0)
+        self._check_finite()
         return self
 
     def _begin(self, rows):
@@ -127,10 +143,25 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         """Create the model before the first update: small weights, biases that fit the data."""
         D, dtype = rows.shape[1], rows.dtype
         H = check_positive_int(type(self).__name__, "n_components", self.n_components)
-        W = to_device(0.01 * self.rng_.host.standard_normal((D, H)), dtype)
+        W = to_device(self.initial_scale(D) * self.rng_.host.standard_normal((D, H)), dtype)
         a = self.initial_biases(rows)
         units = [self.visible_units(D).map_arrays(lambda z: z.astype(dtype)), Bernoulli()]
         return EnergyModel(units, [W], [a, xp_of(a).zeros(H, dtype=dtype)])
+
+    def initial_scale(self, n: int) -> float:
+        """Standard deviation of the initial weights of a layer with n visible units."""
+        if self.weight_scale is None:
+            return 1 / math.sqrt(n)
+        return check_float(type(self).__name__, "weight_scale", self.weight_scale, above=0)
+
+    def _check_finite(self):
+        """Raise TrainingDiverged, and leave the estimator unfitted, unless the model is finite."""
+        try:
+            parameters = self.energy_model_.parameters().values()
+            check_finite(type(self).__name__, parameters, self.learning_rate)
+        except TrainingDiverged:
+            del self.energy_model_
+            raise
 
     def _update(self, v, missing, progress):
         """Move the parameters along the gradient of one batch v (N, D) with mask `missing`."""
@@ -162,6 +193,7 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     # ------------------------------------------------------------------------ rows in and out
 
     def _validated(self, X, reset, ensure_all_finite=None):
+        refuse_masked(type(self).__name__, "X", X)
         return validate_data(
             self,
             X,
@@ -173,12 +205,31 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def _rows(self, X, ensure_all_finite=None):
         """Rows v and mask (or None) for the fitted model, on its device and in its precision."""
-        check_is_fitted(self)
+        b = self._model.biases[0]
         v, missing = clean(self._validated(X, reset=False, ensure_all_finite=ensure_all_finite))
-        b = self.energy_model_.biases[0]
         xp = xp_of(b)
         v = xp.asarray(dense(v), dtype=b.dtype)
         return v, None if missing is None else xp.asarray(dense(missing))
+
+    def _blocks(self, X):
+        """Slices of X that cover it, each small enough to become dense; one slice if X is dense."""
+        if not scipy.sparse.issparse(X) or X.ndim != 2:
+            return [X]
+        n = max(1, BLOCK // max(1, X.shape[1]))
+        X = X.tocsr()
+        return [X[start : start + n] for start in range(0, X.shape[0], n)] or [X]
+
+    def _by_block(self, function, X):
+        """Results function(v, missing) for all rows of X, on the host."""
+        check_is_fitted(self, "energy_model_")
+        results = [to_numpy(function(*self._rows(block))) for block in self._blocks(X)]
+        return results[0] if len(results) == 1 else np.concatenate(results)
+
+    @property
+    def _model(self):
+        """The fitted model; NotFittedError before the fit."""
+        check_is_fitted(self, "energy_model_")
+        return self.energy_model_
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -193,19 +244,18 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
     def transform(self, X: Array) -> np.ndarray:
         """Conditional means p(h = 1 | v = X) of the (top) hidden layer, (n_samples, n_hidden)."""
-        v, _ = self._rows(X)
-        return to_host_like(self.infer(v)[-1], X)
+        return to_host_like(self._by_block(lambda v, _: self.infer(v)[-1], X), X)
 
     def inverse_transform(self, H: Array) -> np.ndarray:
         """Conditional means of v given hidden units H (n_samples, n_hidden)."""
-        b = self.energy_model_.biases[1]
-        h = xp_of(b).asarray(H, dtype=b.dtype)
+        b = self._model.biases[1]
+        h = xp_of(b).asarray(as_array("H", H, lists=True), dtype=b.dtype)
         return to_numpy(self.energy_model_.mean(0, [None, h]))
 
     def reconstruct(self, X: Array) -> np.ndarray:
         """Conditional means of v given E[h | v = X]; missing entries come back filled in."""
-        v, _ = self._rows(X)
-        return to_host_like(self.energy_model_.mean(0, self.infer(v)), X)
+        means = self._by_block(lambda v, _: self.energy_model_.mean(0, self.infer(v)), X)
+        return to_host_like(means, X)
 
     # ------------------------------------------------------------------------------ sampling
 
@@ -227,12 +277,13 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             clamp    (n_features,): values of the visible units that are fixed; NaN at the others
             mean     return the means p(v | h) of the last sweep instead of samples
         """
-        model, clamped = self.energy_model_, None
+        model, clamped = self._model, None
         n = check_positive_int("sample", "n", n)
         burn_in = check_positive_int("sample", "burn_in", burn_in)
         layers = initial_particles(model, n, self.rng_)
         if clamp is not None:
-            values, missing = self._rows(clamp.reshape(1, -1), "allow-nan")
+            clamp = as_array("clamp", clamp, lists=True).reshape(1, -1)
+            values, missing = self._rows(clamp, "allow-nan")
             fixed = xp_of(values).ones_like(values) > 0 if missing is None else ~missing
             clamped = {0: (fixed, values)}
         layers, _ = gibbs(model, layers, burn_in, self.rng_, clamp=clamped)
@@ -244,7 +295,8 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     def energy(self, v: Array, *h: Array) -> np.ndarray:
         """Energy E(v, h_1, ...) of each row, (n,); one array for each hidden layer."""
         rows, _ = self._rows(v)
-        hidden = [xp_of(rows).asarray(layer, dtype=rows.dtype) for layer in h]
+        hidden = [as_array("h", layer, lists=True) for layer in h]
+        hidden = [xp_of(rows).asarray(layer, dtype=rows.dtype) for layer in hidden]
         return to_numpy(self.energy_model_.energy([rows, *hidden]))
 
     def free_energy(self, X: Array) -> np.ndarray:
@@ -253,12 +305,14 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         A row with missing entries has a model of its own, with another Z: compare its free energy
         only with that of rows in which the same entries are missing.
         """
-        v, missing = self._rows(X)
+        return to_host_like(self._by_block(self._free_energy, X), X)
+
+    def _free_energy(self, v, missing):
         F = self.energy_model_.free_energy(v)
-        if missing is not None:  # v is 0 there: subtract the bias energy of these units at 0
-            unit, a = self.energy_model_.units[0], self.energy_model_.biases[0]
-            F = F - unit.bias_energy(0 * v, a * missing)
-        return to_host_like(F, X)
+        if missing is None:
+            return F
+        unit, a = self.energy_model_.units[0], self.energy_model_.biases[0]
+        return F - unit.bias_energy(0 * v, a * missing)  # v is 0 there: their bias energy at 0
 
     def free_energy_gap(self, X: Array, X_new: Array) -> float:
         """Mean free energy of new rows minus that of training rows, in which log Z cancels.
@@ -277,7 +331,7 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         Raises ValueError for a model that is too large to enumerate.
         """
-        model = self.energy_model_
+        model = self._model
         if method == "ais":
             parity = EVEN if model.depth == 1 else ODD  # the layers that the chain holds
             base = self.ais_base_biases()
@@ -295,29 +349,41 @@ class BoltzmannEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 
         Raises ValueError for rows with missing entries, which have another Z.
         """
-        v, missing = self._rows(X)
-        require(missing is None, "log_likelihood expects complete rows: each mask has its own Z")
-        log_Z = exact.log_partition(self.energy_model_) if log_Z is None else log_Z
-        return to_numpy(exact.log_unnormalized(self.energy_model_, v) - log_Z)
+        model = self._model
+        log_Z = exact.log_partition(model) if log_Z is None else log_Z
+
+        def log_p(v, missing):
+            complete = missing is None
+            require(complete, "log_likelihood expects complete rows: each mask has its own Z")
+            return exact.log_unnormalized(model, v) - log_Z
+
+        return self._by_block(log_p, X)
 
     # ------------------------------------------------------------ attributes of scikit-learn's RBM
 
     @property
     def components_(self) -> np.ndarray:
         """Weights W_1^T, (n_hidden, n_features)."""
-        return to_numpy(self.energy_model_.weights[0].T).copy()
+        return to_numpy(self._model.weights[0].T).copy()
 
     @property
     def intercept_visible_(self) -> np.ndarray:
         """Visible biases a = b_0, (n_features,)."""
-        return to_numpy(self.energy_model_.biases[0]).copy()
+        return to_numpy(self._model.biases[0]).copy()
 
     @property
     def intercept_hidden_(self) -> np.ndarray:
         """Hidden biases b = b_1, (n_hidden,)."""
-        return to_numpy(self.energy_model_.biases[1]).copy()
+        return to_numpy(self._model.biases[1]).copy()
 
     @property
     def h_samples_(self) -> np.ndarray:
         """Hidden units of the persistent chains, (n_chains, n_hidden)."""
-        return to_numpy(self.trainer_.particles[1]).copy()
+        check_is_fitted(self, "energy_model_")
+        particles = getattr(self.trainer_, "particles", None)
+        if particles is None:
+            raise AttributeError(
+                f"h_samples_ expects the chains of trainer='pcd' after an update; this "
+                f"{type(self).__name__} has trainer={self.trainer!r}, updates_={self.updates_}"
+            )
+        return to_numpy(particles[1]).copy()

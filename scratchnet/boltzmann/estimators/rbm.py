@@ -6,7 +6,12 @@ import numpy as np
 
 from scratchnet.backend import Array, to_numpy
 from scratchnet.boltzmann.estimators.base import BoltzmannEstimator
-from scratchnet.boltzmann.estimators.rows import Rows, to_host_like, warn_unless_probabilities
+from scratchnet.boltzmann.estimators.rows import (
+    ROUNDING,
+    Rows,
+    to_host_like,
+    warn_unless_probabilities,
+)
 from scratchnet.boltzmann.likelihood.pseudo_likelihood import log_odds, pseudo_likelihood
 from scratchnet.boltzmann.machine.units import Bernoulli, Gaussian
 
@@ -34,6 +39,9 @@ class BernoulliRBM(BoltzmannEstimator):
                         from the start; "constant"; or a function rate = f(update) that replaces
                         learning_rate (see scratchnet.schedules)
         momentum, weight_decay, center, sparsity, sparsity_cost   see `LikelihoodOptimizer`
+        weight_scale    standard deviation of the initial weights; None: 1 / sqrt(n_features), with
+                        which the hidden units differ from the first update on. With 0.01, as in
+                        scikit-learn, they remain almost equal for several epochs
         on_epoch        f(estimator, epoch), called after each epoch
 
     Fitted attributes
@@ -46,8 +54,8 @@ class BernoulliRBM(BoltzmannEstimator):
         n_features_in_, and others of `BoltzmannEstimator`
 
     Differences from scikit-learn's: the rows are shuffled, the visible biases start at the log-odds
-    of the data, each phase is averaged over its own number of rows, score_samples is exact and not
-    random, and NaN is a missing entry.
+    of the data, the initial weights are larger (weight_scale), each phase is averaged over its own
+    number of rows, score_samples is exact and not random, and NaN is a missing entry.
 
     Raises ValueError for an option out of its range, at fit.
 
@@ -74,6 +82,7 @@ class BernoulliRBM(BoltzmannEstimator):
         schedule="late",
         momentum=0.0,
         weight_decay=0.0,
+        weight_scale=None,
         center=False,
         sparsity=None,
         sparsity_cost=0.1,
@@ -91,6 +100,7 @@ class BernoulliRBM(BoltzmannEstimator):
         self.schedule = schedule
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.weight_scale = weight_scale
         self.center = center
         self.sparsity = sparsity
         self.sparsity_cost = sparsity_cost
@@ -115,11 +125,18 @@ class BernoulliRBM(BoltzmannEstimator):
         Missing entries are left out of the sum. It is a likelihood only of rows of 0 and 1; other
         values raise a warning.
         """
-        v, missing = self._rows(X)
-        if float(abs(v * (1 - v)).max()) > 0:
+        bits = True
+
+        def log_p(v, missing):
+            nonlocal bits
+            bits = bits and float(abs(v * (1 - v)).max()) <= ROUNDING
+            return pseudo_likelihood(self.energy_model_, v, missing)
+
+        scores = to_host_like(self._by_block(log_p, X), X)
+        if not bits:
             message = "the pseudo-likelihood is a probability only of rows of 0 and 1"
             warnings.warn(message, UserWarning, stacklevel=2)
-        return to_host_like(pseudo_likelihood(self.energy_model_, v, missing), X)
+        return scores
 
     def score(self, X: Array, y: Array | None = None) -> float:
         """Mean of score_samples; a larger value is better (for GridSearchCV)."""
@@ -169,6 +186,7 @@ class GaussianRBM(BoltzmannEstimator):
         schedule="late",
         momentum=0.0,
         weight_decay=0.0,
+        weight_scale=None,
         center=False,
         sparsity=None,
         sparsity_cost=0.1,
@@ -189,6 +207,7 @@ class GaussianRBM(BoltzmannEstimator):
         self.schedule = schedule
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.weight_scale = weight_scale
         self.center = center
         self.sparsity = sparsity
         self.sparsity_cost = sparsity_cost
@@ -218,7 +237,7 @@ class GaussianRBM(BoltzmannEstimator):
     @property
     def sigma_(self) -> np.ndarray:
         """Standard deviations of the visible units given h, (n_features,)."""
-        return to_numpy(self.energy_model_.units[0].variance) ** 0.5
+        return to_numpy(self._model.units[0].variance) ** 0.5
 
     def score_samples(self, X: Array) -> np.ndarray:
         """Negative free energy -F(v) of each row, (n,).

@@ -10,7 +10,32 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from scratchnet.backend import Array, to_device, to_numpy
 
-__all__ = ["Rows", "clean", "dense", "seed_of", "to_host_like", "warn_unless_probabilities"]
+__all__ = [
+    "Rows",
+    "clean",
+    "dense",
+    "refuse_masked",
+    "seed_of",
+    "to_host_like",
+    "warn_unless_probabilities",
+]
+
+ROUNDING = 1e-6  # MinMaxScaler returns 1 + 2e-16 for some columns
+
+
+def refuse_masked(owner: str, name: str, X: Any) -> None:
+    """Raise TypeError for a masked array, whose mask scikit-learn's validation would ignore.
+
+    >>> refuse_masked("DBN.fit", "X", np.ma.masked_array([[1.0, 2.0]], mask=[[0, 1]]))
+    Traceback (most recent call last):
+    TypeError: DBN.fit expects X without a mask; got a masked array: fill it, X.filled(value),
+    with np.nan where missing entries are allowed
+    """
+    if isinstance(X, np.ma.MaskedArray):
+        raise TypeError(
+            f"{owner} expects {name} without a mask; got a masked array: fill it, "
+            f"{name}.filled(value), with np.nan where missing entries are allowed"
+        )
 
 
 def clean(X: Array) -> tuple[Array, Array | None]:
@@ -125,7 +150,7 @@ def to_host_like(result: Array, X: Array) -> np.ndarray:
 
 
 def warn_unless_probabilities(rows: Rows) -> None:
-    """Warn of values outside [0, 1], which are neither 0-1 values nor probabilities.
+    """Warn of values outside [0, 1] by more than rounding: they are no probabilities.
 
     A warning, not an error: scikit-learn's estimator checks fit such data, and the formulas accept
     them, but the result has no meaning as a probability.
@@ -133,7 +158,7 @@ def warn_unless_probabilities(rows: Rows) -> None:
     >>> warn_unless_probabilities(Rows(np.array([[0.0, 0.3, 1.0]])))
     """
     low, high = rows.range()
-    if low < 0 or high > 1:
+    if low < -ROUNDING or high > 1 + ROUNDING:
         warnings.warn(
             f"0-1 units expect values from 0 to 1; got {low:g} to {high:g}: "
             "scale them, or use GaussianRBM",

@@ -1,9 +1,11 @@
 """Gradient ascent on the log-likelihood, with momentum, weight decay, centering and sparsity."""
 
+from scratchnet.backend import xp_of
 from scratchnet.boltzmann.machine.units import Gaussian
+from scratchnet.training import TrainingDiverged
 from scratchnet.validation import check_float
 
-__all__ = ["LikelihoodOptimizer"]
+__all__ = ["LikelihoodOptimizer", "check_finite"]
 
 
 class LikelihoodOptimizer:
@@ -129,6 +131,22 @@ class LikelihoodOptimizer:
             penalized[b] = gradient[b] - dz
             penalized[W] = gradient[W] - positive[a][:, None] * dz
         return penalized
+
+
+def check_finite(owner, parameters, learning_rate):
+    """Raise `TrainingDiverged` unless every number of these arrays is finite.
+
+    >>> import numpy as np
+    >>> check_finite("GaussianRBM", [np.array([1.0, np.inf])], learning_rate=50)
+    Traceback (most recent call last):
+    scratchnet.training.TrainingDiverged: the parameters of GaussianRBM became NaN or infinite:
+    lower the learning rate (learning_rate=50), or check the scale of X
+    """
+    if not all(bool(xp_of(p).isfinite(p).all()) for p in parameters):
+        raise TrainingDiverged(
+            f"the parameters of {owner} became NaN or infinite: lower the learning rate "
+            f"(learning_rate={learning_rate}), or check the scale of X"
+        )
 
 
 def _names_of_pairs(model):

@@ -58,8 +58,8 @@ class CD(Trainer):
     """Contrastive divergence (CD-k): k Gibbs sweeps that start at the data.
 
     Low in cost and in noise, but biased: it is not the gradient of the likelihood. States far from
-    the data are never sampled, so their probability is never lowered. The formula for an RBM of 0-1
-    units is `plain.cd_gradient`. Works with missing entries, since each chain belongs to a row.
+    the data are hardly ever sampled, so nothing lowers their probability. The formula for an RBM of
+    0-1 units is `plain.cd_gradient`. Works with missing entries, since each chain belongs to a row.
     Hinton (2002).
 
     Parameters

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 
 from scratchnet.backend import Array
-from scratchnet.boltzmann.ratings.rating_data import check_pairs, check_triples
+from scratchnet.boltzmann.ratings.rating_data import UNKNOWN, check_pairs, check_triples
 from scratchnet.validation import check_float, check_positive_int, unknown_name
 
 if TYPE_CHECKING:
@@ -73,5 +74,8 @@ class RatingBaseline(BaseEstimator):
 
         Raises ValueError for a user or item that is not below the shape of the fit.
         """
-        user, item = check_pairs("RatingBaseline", user, item, (len(self.user_), len(self.item_)))
+        if not hasattr(self, "mean_"):
+            raise NotFittedError("this RatingBaseline is not fitted: call fit_triples first")
+        shape = len(self.user_), len(self.item_)
+        user, item = check_pairs("RatingBaseline", user, item, shape, UNKNOWN)
         return self.mean_ + self.user_[user] + self.item_[item]

@@ -1,17 +1,30 @@
 """Ratings as checked triples (user, item, rating), grouped into the training cases of an RBM."""
 
+import warnings
+
 import numpy as np
 
+from scratchnet.boltzmann.estimators.rows import refuse_masked
+from scratchnet.inputs import as_array
 from scratchnet.validation import require
 
-__all__ = ["RatingsByCase", "check_pairs", "check_triples", "smoothed_frequencies"]
+__all__ = [
+    "UNKNOWN",
+    "RatingsByCase",
+    "check_pairs",
+    "check_triples",
+    "smoothed_frequencies",
+    "warn_of_zeros",
+]
+
+UNKNOWN = ": a new user or item has no parameters yet, so fit again with its ratings"
 
 
-def check_pairs(owner, user, item, shape):
+def check_pairs(owner, user, item, shape, hint=""):
     """Check users and items, and return them as integer arrays (R,).
 
     Raises ValueError, which names `owner`, unless they are whole numbers (R,) of equal length, not
-    negative and below shape = (users, items).
+    negative and below shape = (users, items). `hint` ends the message where one is too large.
 
     >>> check_pairs("RatingRBM", [0, 1], [2.0, 0.0], shape=(2, 3))
     [array([0, 1]), array([2, 0])]
@@ -19,11 +32,13 @@ def check_pairs(owner, user, item, shape):
     checked = []
     for what, values, size in (("users", user, shape[0]), ("items", item, shape[1])):
         n = np.asarray(values)
+        refuse_masked(owner, what, values)
         whole = n.ndim == 1 and n.dtype.kind in "iuf" and bool((n == np.floor(n)).all())
+        beyond = whole and len(n) > 0 and n.max() >= size
         require(
-            whole and (len(n) == 0 or 0 <= n.min() <= n.max() < size),
+            whole and not beyond and (len(n) == 0 or n.min() >= 0),
             f"{owner} expects {what} as whole numbers (R,) from 0 to {size - 1}; "
-            f"got {values!r:.60}",
+            + (f"got {n.max():g}{hint}" if beyond else f"got {values!r:.60}"),
         )
         checked.append(n.astype(np.int64))
     require(
@@ -36,13 +51,14 @@ def check_pairs(owner, user, item, shape):
 def check_triples(owner, triples, shape):
     """Check (user, item, rating) triples (R, 3): two integer arrays and a float64 array, (R,).
 
-    Raises ValueError for another shape, for pairs that `check_pairs` refuses, for ratings that are
-    not finite, and for a pair that occurs twice.
+    Raises TypeError for a masked array or text, and ValueError for another shape, for pairs that
+    `check_pairs` refuses, for ratings that are not finite, and for a pair that occurs twice. Warns
+    of zeros for unrated pairs.
 
     >>> check_triples("RatingRBM", [[0, 1, 4.5]], shape=(1, 2))
     (array([0]), array([1]), array([4.5]))
     """
-    triples = np.asarray(triples)
+    triples = as_array(f"{owner}: triples", triples, lists=True)
     require(
         triples.ndim == 2 and triples.shape[1:] == (3,) and len(triples) > 0,
         f"{owner} expects triples (R, 3) of user, item and rating; got {triples.shape}",
@@ -54,7 +70,26 @@ def check_triples(owner, triples, shape):
         len(np.unique(user * shape[1] + item)) == len(user),
         f"{owner} expects each user to rate an item once: a pair occurs twice in the triples",
     )
+    warn_of_zeros(owner, rating, shape)
     return user, item, rating
+
+
+def warn_of_zeros(owner, rating, shape):
+    """Warn where every pair has a rating, and most ratings are one number that is the smallest.
+
+    The number, usually 0, then probably marks the pairs without a rating.
+
+    >>> warn_of_zeros("RatingRBM", np.array([4.0, 1.0, 5.0]), shape=(2, 2))
+    """
+    zeros = float((rating == rating.min()).mean())
+    if len(rating) == shape[0] * shape[1] > 1 and 0.5 < zeros < 1:
+        warnings.warn(
+            f"{owner} got a rating for every pair, and {zeros:.0%} of the ratings are "
+            f"{rating.min():g}: if this number marks unrated pairs, put NaN there in a matrix, or "
+            "leave them out of the triples",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def smoothed_frequencies(unit, category, shape, smoothing):

@@ -15,22 +15,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from scratchnet.backend import RNG, Array, to_device, to_numpy, zeros
-from scratchnet.boltzmann.estimators.rows import seed_of
+from scratchnet.boltzmann.estimators.rows import refuse_masked, seed_of
+from scratchnet.boltzmann.learning.optimizer import check_finite
 from scratchnet.boltzmann.learning.rates import check_schedule, learning_rate_at
 from scratchnet.boltzmann.machine.energy_model import EnergyModel
 from scratchnet.boltzmann.machine.gibbs import ODD, gibbs, half_sweep
 from scratchnet.boltzmann.machine.units import Bernoulli, Softmax
 from scratchnet.boltzmann.ratings.rating_data import (
+    UNKNOWN,
     RatingsByCase,
     check_pairs,
     check_triples,
     smoothed_frequencies,
 )
 from scratchnet.numerics import sigmoid, softplus
+from scratchnet.training import TrainingDiverged
 from scratchnet.validation import check_bool, check_float, check_positive_int, require, unknown_name
 
 if TYPE_CHECKING:
@@ -40,6 +44,11 @@ __all__ = ["RatingRBM"]
 
 PAIRS = 1000  # pairs predicted at once
 CASES = 100  # cases whose hidden units are computed at once
+ABSENT = {  # methods of other estimators, and what to use instead
+    "partial_fit": "call fit_triples on all ratings, the old and the new ones",
+    "score": "compare expected_rating(user, item) with ratings that were left out of the fit",
+    "predict": "use expected_rating(user, item)",
+}
 
 
 class RatingRBM(BaseEstimator):
@@ -70,6 +79,9 @@ class RatingRBM(BaseEstimator):
         history_ {"reconstruction": share of training ratings that the Gibbs chain changes}, a
         number an epoch
         n_features_in_ and shape_, the numbers of items and (users, items)
+
+    A user or item beyond `shape_` needs another fit. With orientation="user", its expected rating
+    can also be computed by hand, from z = b + the sum of W[i, r_i] over its ratings.
 
     Raises ValueError for an option out of its range, at fit.
 
@@ -112,6 +124,10 @@ class RatingRBM(BaseEstimator):
         self.random_state = random_state
         self.on_epoch = on_epoch
 
+    def __getattr__(self, name):
+        way = f": {ABSENT[name]}" if name in ABSENT else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{way}")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True  # NaN is a missing rating
@@ -120,9 +136,26 @@ class RatingRBM(BaseEstimator):
     # -------------------------------------------------------------------------------- training
 
     def fit(self, X: Array, y: Array | None = None, rated: Array | None = None) -> Self:
-        """Fit to a matrix (users, items); an entry is missing if it is NaN or `rated` is False."""
+        """Fit to a matrix (users, items); an entry is missing if it is NaN or `rated` is False.
+
+        Raises TypeError for a masked or a sparse matrix, ValueError for `rated` of another shape
+        and for fewer than two different ratings, and `TrainingDiverged` where the parameters become
+        infinite.
+        """
+        refuse_masked("RatingRBM", "X", X)
+        refuse_masked("RatingRBM", "rated", rated)
+        if scipy.sparse.issparse(X):
+            raise TypeError(
+                "RatingRBM.fit expects a dense matrix with NaN where there is no rating; got a "
+                "sparse one, in which these are 0: use fit_triples on its (row, column, data)"
+            )
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
-        rated = np.isfinite(X) if rated is None else np.isfinite(X) & np.asarray(rated, bool)
+        rated = np.ones(X.shape, bool) if rated is None else np.asarray(rated, bool)
+        require(
+            rated.shape == X.shape,
+            f"RatingRBM expects rated in the shape of X, {X.shape}; got {rated.shape}",
+        )
+        rated &= np.isfinite(X)
         require(rated.any(), "RatingRBM expects at least one rating; every entry is NaN")
         return self.fit_triples(np.stack([*np.nonzero(rated), X[rated]], axis=1), X.shape)
 
@@ -145,6 +178,10 @@ class RatingRBM(BaseEstimator):
         self._cases = RatingsByCase(case, unit, category, n_cases)
         self._rated = RatingsByCase(user, item, None, shape[0])
         self._known = self._known_by_case(case, unit, known, n_cases)
+        require(
+            self.liked is not None or len(self.categories_) > 1,
+            f"RatingRBM expects at least two different ratings; got {r[0]:g} alone",
+        )
         self._begin(unit, category, n_units)
         self._train(np.unique(case))
         return self
@@ -205,9 +242,19 @@ class RatingRBM(BaseEstimator):
                 rate = learning_rate_at(self.schedule, self.learning_rate, t, t / updates)
                 changed = changed + self._update(shuffled[s : s + self.batch_size], rate)
                 t += 1
+            self._check_finite()
             self.history_["reconstruction"].append(float(changed) / len(self._cases.unit))
             if self.on_epoch is not None:
                 self.on_epoch(self, epoch)
+
+    def _check_finite(self):
+        """Raise TrainingDiverged, and leave the estimator unfitted, unless the model is finite."""
+        try:
+            check_finite("RatingRBM", self._arrays(), self.learning_rate)
+        except TrainingDiverged:
+            for name in [name for name in vars(self) if name.endswith("_")]:
+                delattr(self, name)
+            raise
 
     def _update(self, cases, rate):
         """Gradient ascent with momentum and weight decay, for the units of the batch alone.
@@ -311,7 +358,7 @@ class RatingRBM(BaseEstimator):
         mean_field  one mean-field step instead, softmax(a_q + W[q] s(z)): cheaper and close to it
         """
         check_is_fitted(self)
-        user, item = check_pairs("RatingRBM", user, item, self.shape_)
+        user, item = check_pairs("RatingRBM", user, item, self.shape_, UNKNOWN)
         case, unit = self._case_and_unit(user, item)
         cases, row = np.unique(case, return_inverse=True)
         z, parts = self._pre_activation(cases), [np.empty((0, self.weights_.shape[1]))]
@@ -335,7 +382,7 @@ class RatingRBM(BaseEstimator):
     def recommend(self, user: int, n: int = 10) -> tuple[np.ndarray, np.ndarray]:
         """Items, and their expected ratings: the n highest of those the user has not rated."""
         check_is_fitted(self)
-        check_pairs("RatingRBM", [user], [0], self.shape_)
+        check_pairs("RatingRBM", [user], [0], self.shape_, UNKNOWN)
         n = check_positive_int("RatingRBM.recommend", "n", n)
         new = np.setdiff1d(np.arange(self.shape_[1]), self._rated.of(np.array([user]))[1])
         rating = self.expected_rating(np.full(len(new), user), new)

@@ -57,6 +57,7 @@ class Conv2D(Layer):
     """
 
     remembers = "x"
+    splits_batch = True
 
     def __init__(
         self,
@@ -152,6 +153,7 @@ class Conv2DTranspose(Layer):
     """
 
     remembers = "x"
+    splits_batch = True
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The three products of a convolution, each along the faster of two or three equal paths.
+"""The three products of a convolution, each along the fastest of several equal paths.
 
     convolve               y  = patches(x) W           Conv2D forward, Conv2DTranspose dx
     convolve_transposed    dx = add_patches(dy W^T)    Conv2D dx, Conv2DTranspose forward

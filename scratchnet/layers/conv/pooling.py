@@ -4,7 +4,7 @@ N batch, (H, W) and (OH, OW) size of x and y, C channels, each of which is poole
 v row and column within a window, s stride, p padding.
 """
 
-from scratchnet.backend import xp_of
+from scratchnet.backend import on_host, xp_of
 from scratchnet.layers.base import Layer
 from scratchnet.layers.conv.padding import checked_padding, image_shape, pair, windows_on
 from scratchnet.validation import check_bool, require
@@ -12,6 +12,8 @@ from scratchnet.validation import check_bool, require
 
 class Pooling2D(Layer):
     """Base class of the poolings over windows, which by default do not overlap."""
+
+    splits_batch = True
 
     def __init__(self, pool_size=2, strides=None, padding="valid", name=None):
         super().__init__(name)
@@ -38,6 +40,9 @@ class MaxPooling2D(Pooling2D):
     forward    y[n, i, j, c] = max over u, v of x[n, i*s + u - p, j*s + v - p, c]
     backward   dy is added to the pixel that was the maximum, of equal ones to the first, row by
                row; the gradient of the other pixels is 0
+
+    As in PyTorch NaN counts as the maximum, of several the last one. On a GPU, where looking for
+    NaN would wait, such a window has the index 0 and the gradient 0.
 
     Plain form: `max_pool` in scratchnet/layers/plain.py, a loop over the windows. The layer loops
     over the entries (u, v) of a window instead, and computes all windows at once: KH*KW operations
@@ -106,11 +111,23 @@ class MaxPooling2D(Pooling2D):
 
     def _maxima(self, x, y):
         """For each entry of a window: its index into x, and whether it is the first maximum."""
-        padded, not_found = self.windows.pad(x, value=-float("inf")), None  # None: all windows
-        for entry in self.windows.entries:
+        padded = self.windows.pad(x, value=float("nan"))  # the padding equals no maximum, not -inf
+        not_found, last_nan = None, self._last_nan(x, y)  # None: all windows, no window
+        for i, entry in enumerate(self.windows.entries):
             equal = padded[entry] == y  # (N, OH, OW, C)
-            yield entry, equal if not_found is None else equal & not_found
+            is_maximum = equal if not_found is None else equal & not_found
+            yield entry, is_maximum if last_nan is None else is_maximum | (last_nan == i)
             not_found = ~equal if not_found is None else not_found & ~equal
+
+    def _last_nan(self, x, y):
+        """Number of the last NaN in each window, -1 for none; None if no window has one."""
+        xp = xp_of(x)
+        if not on_host(y) or not xp.isnan(y).any():
+            return None
+        padded, last = self.windows.pad(x), xp.full(y.shape, -1)
+        for i, entry in enumerate(self.windows.entries):
+            last[xp.isnan(padded[entry])] = i
+        return last
 
 
 class AveragePooling2D(Pooling2D):
@@ -161,6 +178,7 @@ class GlobalAveragePooling2D(Layer):
     """
 
     remembers = "the shape of x"
+    splits_batch = True
 
     def build(self, input_shape, rng):
         _, c = image_shape(self, input_shape)

@@ -3,7 +3,9 @@
 N batch, (H, W) and (OH, OW) size of x and y, C channels.
 """
 
-from scratchnet.backend import xp_of
+import itertools
+
+from scratchnet.backend import on_host, xp_of
 from scratchnet.layers.base import Layer
 from scratchnet.layers.conv.padding import image_shape, pair
 from scratchnet.layers.conv.pooling import MaxPooling2D
@@ -19,6 +21,8 @@ class MaxUnpooling2D(Layer):
 
     The indices are those of ``MaxPooling2D(return_indices=True)``: row * OW + column, int64. The
     windows must not overlap, because two windows with one maximum would write to one pixel of y.
+    Each index must lie in its own window: indices of an image of another size are refused. On a
+    GPU, where looking at them would wait, indices are not checked.
 
     Plain form: `unpool` in scratchnet/layers/plain.py. The layer computes the place of every value
     in y as one vector, and so needs one indexed assignment for all images and channels.
@@ -40,6 +44,8 @@ class MaxUnpooling2D(Layer):
     """
 
     remembers = "the indices"
+    checks_indices = True
+    splits_batch = True
 
     def __init__(self, pool_size=2, strides=None, output_size=None, name=None):
         super().__init__(name)
@@ -59,7 +65,14 @@ class MaxUnpooling2D(Layer):
     def build(self, input_shape, rng):
         size, c = image_shape(self, input_shape)
         axes = zip(size, self.strides, self.pool_size, strict=True)
-        return (*(self.output_size or ((n - 1) * s + k for n, s, k in axes)), c)
+        covered = tuple((n - 1) * s + k for n, s, k in axes)
+        output_size = self.output_size or covered
+        if any(n < least for n, least in zip(output_size, covered, strict=True)):
+            raise ShapeError(
+                f"{self.title} expects output_size >= {covered}, the pixels that the windows cover;"
+                f" got {output_size}"
+            )
+        return (*output_size, c)
 
     def check_input(self, x):
         if not isinstance(x, tuple) or len(x) != 2:
@@ -67,12 +80,30 @@ class MaxUnpooling2D(Layer):
                 f"{self.title} expects the pair (x, indices) that MaxPooling2D(return_indices=True)"
                 f" gives; got {type(x).__name__}"
             )
-        super().check_input(x[0])
-        if x[1].shape != x[0].shape or x[1].dtype.kind != "i":
+        x, indices = x
+        super().check_input(x)
+        shape, dtype = getattr(indices, "shape", None), getattr(indices, "dtype", None)
+        if shape != x.shape or dtype.kind != "i":
+            got = type(indices).__name__ if dtype is None else f"{dtype} of shape {shape}"
             raise ShapeError(
-                f"{self.title} expects integer indices of shape {x[0].shape}; got {x[1].dtype} of "
-                f"shape {x[1].shape}"
+                f"{self.title} expects an array of integer indices of shape {x.shape}; got {got}"
             )
+        if self.checks_indices and on_host(indices) and not self._in_their_windows(indices).all():
+            raise ShapeError(
+                f"{self.title}: these indices are not those of an image of "
+                f"{self.output_shape[:2]}: give output_size, the size of the image before pooling"
+            )
+
+    def _in_their_windows(self, indices):
+        """Whether each index is that of a pixel in the window it belongs to, (N, H, W, C)."""
+        xp, (h, w, _), (_, ow, _) = xp_of(indices), self.input_shape, self.output_shape
+        (sh, sw), (kh, kw) = self.strides, self.pool_size
+        first = xp.arange(h).reshape(-1, 1, 1) * (sh * ow) + xp.arange(w).reshape(-1, 1) * sw
+        place = indices - first  # relative to the window's first pixel: u OW + v
+        inside = xp.zeros(indices.shape, dtype=bool)
+        for u, v in itertools.product(range(kh), range(kw)):
+            inside |= place == u * ow + v
+        return inside
 
     def forward(self, x, train=False):
         x, indices = x
@@ -112,6 +143,7 @@ class UnpoolingBlock(Layer):
     """
 
     remembers = "the caches of its layers"
+    splits_batch = True
 
     def __init__(self, inner=None, pool_size=2, strides=None, name=None):
         super().__init__(name)
@@ -121,6 +153,7 @@ class UnpoolingBlock(Layer):
         self.pool = MaxPooling2D(pool_size, strides, return_indices=True, name="pool")
         self.pool_size, self.strides = self.pool.pool_size, self.pool.strides
         self.unpool = MaxUnpooling2D(pool_size, strides, name="unpool")
+        self.unpool.checks_indices = False  # they come from self.pool
         self.children = {"pool": self.pool, "unpool": self.unpool}
         if inner is not None:
             self.children["inner"] = inner

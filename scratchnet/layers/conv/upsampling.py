@@ -32,6 +32,8 @@ class UpSampling2D(Layer):
     array([3., 3., 5., 5.], dtype=float32)
     """
 
+    splits_batch = True
+
     def __init__(self, size=2, interpolation="nearest", name=None):
         super().__init__(name)
         self.size = pair("UpSampling2D", "size", size)
@@ -89,6 +91,8 @@ class ZeroPadding2D(Layer):
     (29, 32, 1)
     """
 
+    splits_batch = True
+
     def __init__(self, padding=1, name=None):
         super().__init__(name)
         self.padding = checked_padding("ZeroPadding2D", "padding", padding)
@@ -113,6 +117,8 @@ class Cropping2D(Layer):
     >>> Cropping2D((1, 2)).build((28, 28, 1), 0)
     (26, 24, 1)
     """
+
+    splits_batch = True
 
     def __init__(self, cropping, name=None):
         super().__init__(name)

@@ -158,3 +158,15 @@ def test_too_many_states_raise():
     dbn = DBN((30, 3), n_iter=0).fit(X[:10])
     with pytest.raises(ValueError, match="too many to enumerate"):
         dbn.log_likelihood(X[:2])
+
+
+def test_continuous_labels_raise_and_words_do_not(rng):
+    X, dbn = rng.random((20, 4)), DBN((3,), labels=True, n_iter=1, random_state=0)
+    with pytest.raises(ValueError, match="label.*continuous"):
+        dbn.fit(X, rng.standard_normal(20))
+    assert list(dbn.fit(X, np.array(["a", "b"])[np.arange(20) % 2]).classes_) == ["a", "b"]
+
+
+def test_values_that_are_no_probabilities_raise_a_warning(rng):
+    with pytest.warns(UserWarning, match="0 to 1.*scale"):
+        DBN((3,), n_iter=1).fit(5 * rng.random((40, 6)))

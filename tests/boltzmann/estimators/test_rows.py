@@ -9,6 +9,7 @@ from scratchnet.backend import to_numpy
 from scratchnet.boltzmann.estimators.rows import (
     Rows,
     clean,
+    refuse_masked,
     seed_of,
     to_host_like,
     warn_unless_probabilities,
@@ -103,3 +104,15 @@ def test_only_values_outside_0_and_1_raise_a_warning(recwarn):
     assert not recwarn
     with pytest.warns(UserWarning, match="expect values from 0 to 1; got -2 to 1"):
         warn_unless_probabilities(Rows(scipy.sparse.csr_array([[0.0, -2.0, 1.0]])))
+
+
+def test_rounding_raises_no_warning(recwarn):
+    warn_unless_probabilities(Rows(np.array([[0.0, 1 + 2.3e-16], [-1e-8, 0.5]])))
+    assert not recwarn
+
+
+def test_only_a_masked_array_is_refused(rng):
+    for X in (np.eye(2), [[1.0]], scipy.sparse.eye_array(3), None):
+        refuse_masked("DBN", "X", X)
+    with pytest.raises(TypeError, match=r"masked array: fill it, X.filled\(value\)"):
+        refuse_masked("DBN", "X", np.ma.masked_array(np.eye(2), mask=np.eye(2)))

@@ -5,7 +5,8 @@ import pytest
 from small_machines import ROWS, D, cube, dbm, rbm
 
 from scratchnet.boltzmann import EnergyModel, Gaussian, exact
-from scratchnet.boltzmann.learning.optimizer import LikelihoodOptimizer
+from scratchnet.boltzmann.learning.optimizer import LikelihoodOptimizer, check_finite
+from scratchnet.training import TrainingDiverged
 
 
 def stepped(model, v, **options):
@@ -102,3 +103,10 @@ def test_a_learned_sigma_is_kept_within_its_bounds(rng):
 def test_an_option_out_of_its_range_raises(option, words):
     with pytest.raises(ValueError, match=words):
         LikelihoodOptimizer(**option)
+
+
+def test_numbers_that_are_not_finite_raise():
+    check_finite("RBM", [np.ones(3), np.zeros((2, 2))], 0.1)
+    for number in (np.nan, np.inf, -np.inf):
+        with pytest.raises(TrainingDiverged, match=r"RBM.*lower the .*\(learning_rate=0.1\)"):
+            check_finite("RBM", [np.ones(3), np.array([[1.0, number]])], 0.1)

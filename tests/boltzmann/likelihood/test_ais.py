@@ -113,7 +113,7 @@ def test_the_base_model_of_a_dbm_reduces_the_variance_of_the_weights():
     """Its hidden layers have biases, too; from zeros the log weights spread more."""
     x = (load_digits().data[:400] / 16 > 0.5).astype("float32")
     settings = dict(pretrain=10, pretrain_rate=0.2, learning_rate=0.1, n_iter=3, random_state=0)
-    dbm = DBM((16, 10), **settings).fit(x)
+    dbm = DBM((16, 10), weight_scale=0.01, **settings).fit(x)
     from_base = dbm.log_partition("ais", 20, 500)
     from_zeros = ais(dbm.energy_model_, RNG(0), 20, 500, [dbm.base_biases_, None, None], ODD)
     assert from_base.log_weights.std() < 0.95 * from_zeros.log_weights.std()

@@ -140,5 +140,5 @@ def test_unpooling_without_indices_raises_an_error():
     x = np.zeros((1, 2, 3, 3))
     with pytest.raises(TypeError, match=r"the pair \(x, indices\)"):
         unpool(x)
-    with pytest.raises(ShapeError, match="expects integer indices of shape"):
+    with pytest.raises(ShapeError, match="expects an array of integer indices of shape"):
         unpool((x, x))

@@ -1,0 +1,205 @@
+"""Loss, the base class of the losses: the checks before a formula, and what a subclass declares.
+
+Values outside the domain of a formula are refused before it is computed. Only arrays in CPU memory
+are checked, because to look at values makes a GPU wait.
+"""
+
+import functools
+from typing import Any
+
+from scratchnet.backend import Array, on_host
+from scratchnet.hints import with_hints
+from scratchnet.inputs import as_array
+from scratchnet.layers.shapes import ShapeError
+from scratchnet.validation import constructor_call, unknown_name
+
+ROUNDING = 1e-6  # a probability may lie outside [0, 1] by so much
+
+
+def _with_checked_arguments(forward):
+    """Decorator for `Loss.forward`: check both arguments first, so that it is a formula only."""
+
+    @functools.wraps(forward)
+    def checked_forward(self, prediction, target):
+        name = type(self).__name__
+        prediction = as_array(f"{name}: prediction", prediction)
+        target = as_array(f"{name}: target", target)
+        if not len(prediction):
+            raise ValueError(f"{name}: the batch is empty, its shape is {prediction.shape}")
+        if on_host(prediction):
+            self.check_prediction(prediction)
+        if on_host(target):
+            self.check_target(target, prediction.shape[1:])
+        return forward(self, prediction, target)
+
+    return checked_forward
+
+
+class Loss:
+    """Base class of the losses; backward takes no dy, because no layer follows a loss.
+
+    A subclass defines `forward` and `backward`, and declares with attributes of the class what
+    differs from these:
+
+        needs_whole_batch = False   the loss of a batch is the mean of the losses of its samples
+        splits_batch = False        True: a training step may compute parts of the batch on threads
+        expects_logits = False      True: predictions are the numbers before the sigmoid or softmax
+
+    >>> from scratchnet.gradcheck import gradcheck
+    >>> import numpy as np
+    >>> class MeanSquare(Loss):
+    ...     def forward(self, prediction, target):
+    ...         d = prediction - target
+    ...         return (d * d).mean(), d
+    ...     def backward(self, d):
+    ...         return 2 / d.size * d
+    >>> gradcheck(MeanSquare(), np.array([[1.0, 2.0]]), np.array([[0.0, 4.0]])).ok
+    True
+    """
+
+    needs_whole_batch = False
+    splits_batch = False
+    expects_logits = False
+
+    def __init_subclass__(cls, **kwargs):
+        """Wrap the methods of a subclass, see `_with_checked_arguments` and `with_hints`."""
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = with_hints(cls.__dict__["__init__"])
+        if "forward" in cls.__dict__:
+            cls.forward = _with_checked_arguments(cls.__dict__["forward"])
+
+    @with_hints
+    def __init__(self, reduction: str = "mean"):
+        if reduction not in ("mean", "per_sample"):
+            raise unknown_name("reduction", reduction, ["mean", "per_sample"])
+        self.reduction = reduction
+
+    def forward(self, prediction: Array, target: Array) -> tuple[Array, Any]:
+        """The pair (value, cache); ShapeError if the shapes do not fit."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, cache: Any) -> Any:
+        """The gradient dL/dprediction, of the prediction's shape."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def check_prediction(self, prediction: Array) -> None:
+        """Raise ValueError if predictions lie outside the domain of the formula. NaN passes."""
+
+    def check_target(self, target: Array, sample_shape: tuple[int, ...]) -> None:
+        """Raise ValueError if targets lie outside the domain of the formula.
+
+        `forward` calls this method for a batch, and `fit` for all targets before the first update.
+
+        Parameters
+            target         an array in CPU memory
+            sample_shape   shape of a prediction without the batch axis
+        """
+
+    def _check_probabilities(self, what, values, hint=""):
+        low, high = values.min(), values.max()
+        if low < -ROUNDING or high > 1 + ROUNDING:
+            outside = low if low < -ROUNDING else high
+            raise ValueError(
+                f"{type(self).__name__} expects {what} in [0, 1]; got {outside:g}{hint}"
+            )
+
+    def __call__(self, prediction: Array, target: Array) -> Array:
+        """The value without the cache."""
+        return self.forward(prediction, target)[0]
+
+    def __repr__(self):
+        return constructor_call(self)
+
+    def _n(self, prediction):
+        """The divisor n, see the head of losses.py."""
+        return prediction.size if self.reduction == "mean" else len(prediction)
+
+    def _check(self, prediction, target):
+        self._check_precision(prediction, target)
+        if prediction.shape != target.shape:
+            raise ShapeError(  # NumPy would broadcast (N, 1) and (N,) to (N, N) without an error
+                f"{type(self).__name__} expects prediction and target of one shape; "
+                f"got {prediction.shape} and {target.shape}"
+            )
+
+    def _check_precision(self, prediction, target):
+        if target.dtype != prediction.dtype or target.dtype.kind != "f":
+            raise TypeError(
+                f"{type(self).__name__} expects a target of its prediction's {prediction.dtype}; "
+                f"got {target.dtype}: use target.astype('{prediction.dtype}')"
+            )
+
+
+def with_mask(loss: Loss, prediction: Array, masked: Array | None) -> Loss:
+    """Return the loss of the steps that exist, where the prediction has the steps of the mask.
+
+    Without a mask, or for a prediction (N, K) or of other steps, it is the loss itself.
+
+    Parameters
+        masked   `Layer.input_mask` of the model, (N, T) or None
+
+    >>> import numpy as np
+    >>> from scratchnet.losses import MeanSquaredError
+    >>> with_mask(MeanSquaredError(), np.zeros((1, 2, 3)), np.array([[False, True]]))
+    MaskedLoss(MeanSquaredError(reduction='mean'))
+    """
+    if masked is None or prediction.ndim < 3 or prediction.shape[:2] != masked.shape:
+        return loss
+    return MaskedLoss(loss, masked)
+
+
+class MaskedLoss(Loss):
+    """Loss of the steps that exist: masked steps cost nothing and have the gradient 0.
+
+    With reduction "mean" the mean is over the numbers of the steps that exist, with "per_sample"
+    the sum is divided by the number N of samples. A batch without any step has the loss 0. To
+    select the steps makes a GPU wait.
+
+    Parameters
+        loss     the loss of one step
+        masked   (N, T), True where a sample has no step t, see `Layer.input_mask`
+
+    Attributes
+        weight   the weight of this batch in a mean over batches: the number of steps that exist
+                 for "mean", N for "per_sample"
+
+    >>> import numpy as np
+    >>> from scratchnet.losses import MeanSquaredError
+    >>> y, target = np.array([[[1.0], [2.0]]]), np.array([[[0.0], [50.0]]])
+    >>> float(MaskedLoss(MeanSquaredError(), np.array([[False, True]]))(y, target))
+    1.0
+    """
+
+    needs_whole_batch = True
+
+    def __init__(self, loss: Loss, masked: Array):
+        super().__init__(loss.reduction)
+        self.loss, self.exists = loss, ~masked
+        self.n_steps = int(self.exists.sum())
+        self.weight = self.n_steps if self.reduction == "mean" else len(masked)
+
+    def forward(self, prediction, target):
+        if prediction.shape[:2] != self.exists.shape or target.shape[:2] != self.exists.shape:
+            raise ShapeError(
+                f"MaskedLoss expects {self.exists.shape} steps; got predictions "
+                f"{prediction.shape} and targets {target.shape}"
+            )
+        if not self.n_steps:
+            return (prediction * 0).sum(), (prediction, None)
+        value, cache = self.loss.forward(prediction[self.exists], target[self.exists])  # (R, ...)
+        return value * self._share(), (prediction, cache)
+
+    def backward(self, cache):
+        prediction, inner_cache = cache
+        dy = prediction * 0
+        if inner_cache is not None:
+            dy[self.exists] = self.loss.backward(inner_cache) * self._share()
+        return dy
+
+    def __repr__(self):
+        return f"MaskedLoss({self.loss!r})"
+
+    def _share(self):
+        """The inner loss divides by the R steps, the loss "per_sample" by the N samples."""
+        return 1 if self.reduction == "mean" else self.n_steps / len(self.exists)

@@ -1,0 +1,160 @@
+"""The frame of the losses: the domain of targets and predictions, and masked steps."""
+
+import numpy as np
+import pytest
+from refusals import PROBABILITY, f32, model_of, refused
+
+from scratchnet.gradcheck import gradcheck
+from scratchnet.layers import LSTM, Dense, RepeatVector, TimeDistributed
+from scratchnet.loss_base import MaskedLoss
+from scratchnet.losses import (
+    BinaryCrossEntropy,
+    GaussianNLL,
+    Huber,
+    KLToStandardNormal,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SoftmaxCrossEntropy,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def test_softmax_cross_entropy_refuses_targets_that_are_no_probabilities():
+    refused(lambda: SoftmaxCrossEntropy()(f32([[0, 0]]), f32([[-3, 2]])), PROBABILITY, "-3")
+
+
+def test_minus_one_is_no_target_of_a_binary_cross_entropy():
+    for loss in (BinaryCrossEntropy(), BinaryCrossEntropy(from_logits=True)):
+        p = f32([[0.5], [0.5]])
+        refused(lambda loss=loss, p=p: loss(p, f32([[-1], [1]])), PROBABILITY, "-1")
+        refused(lambda loss=loss, p=p: loss(p, f32([[0], [2]])), PROBABILITY, "2")
+
+
+def test_a_class_per_step_shows_how_to_reshape():
+    loss, p = SoftmaxCrossEntropy(), f32(np.zeros((2, 3, 4)))
+    refused(lambda: loss(p, np.zeros((2, 3), int)), r"\(2, 3, 4\)", r"reshape\(-1, 4\)")
+
+
+@pytest.mark.parametrize(("p", "t", "sign"), [(0.0, 1.0, -1), (1.0, 0.0, 1)])
+def test_a_wrong_certainty_costs_what_it_costs_in_keras(p, t, sign):
+    loss = BinaryCrossEntropy()
+    value, cache = loss.forward(f32([[p]]), f32([[t]]))
+    assert 15 < value < 17  # -log 1e-7 = 16.1
+    assert 1e6 < sign * loss.backward(cache).item() < 2e7
+
+
+def test_a_right_certainty_costs_nothing():
+    loss = BinaryCrossEntropy()
+    value, cache = loss.forward(f32([[0.0, 1.0]]), f32([[0.0, 1.0]]))
+    assert value == pytest.approx(0, abs=2e-7)
+    assert np.abs(loss.backward(cache)).max() <= 1
+
+
+def test_from_logits_every_certainty_is_exact():
+    loss = BinaryCrossEntropy(from_logits=True)
+    value, cache = loss.forward(f32([[-1000.0]]), f32([[1.0]]))
+    assert value == 1000 and loss.backward(cache).item() == -1
+
+
+def test_rounding_is_no_violation():
+    above = np.nextafter(np.float32(1), np.float32(2))
+    assert np.isfinite(BinaryCrossEntropy()(f32([[0.5]]), f32([[above]])))
+    assert np.isfinite(BinaryCrossEntropy(from_logits=True)(f32([[0.5]]), f32([[-1e-8]])))
+
+
+@pytest.mark.parametrize("p", [1.3, -0.2])
+def test_a_prediction_that_is_no_probability_is_named_as_the_cause(p):
+    words = PROBABILITY, str(p), r"Sigmoid\(\)", "from_logits=True"
+    said = refused(lambda: BinaryCrossEntropy()(f32([[p]]), f32([[1]])), *words, error=ValueError)
+    assert "learning rate" not in said
+
+
+def test_nan_passes_so_that_fit_can_call_it_divergence():
+    assert np.isnan(BinaryCrossEntropy()(f32([[np.nan]]), f32([[1]])))
+
+
+def test_all_targets_can_be_checked_before_the_first_update():
+    loss = SoftmaxCrossEntropy()
+    loss.check_target(np.array([0, 3]), (4,))
+    refused(lambda: loss.check_target(np.array([0, 4]), (4,)), "0 to 3", "4", error=ValueError)
+
+
+def test_a_loss_declares_whether_it_expects_logits():
+    assert SoftmaxCrossEntropy().expects_logits
+    assert BinaryCrossEntropy(from_logits=True).expects_logits
+    assert not BinaryCrossEntropy().expects_logits
+
+
+def padded(*lengths):
+    """Sequences (N, 6, 1) of these lengths, the rest zeros; and which steps exist."""
+    x = f32(RNG.standard_normal((len(lengths), 6, 1)))
+    exists = np.arange(6) < np.array(lengths)[:, None]
+    x[~exists] = 0
+    return x, exists
+
+
+COSTS = {
+    MeanSquaredError: lambda d: d * d,
+    MeanAbsoluteError: np.abs,
+    Huber: lambda d: np.where(np.abs(d) <= 1, d * d / 2, np.abs(d) - 0.5),
+    GaussianNLL: lambda d: d * d / 2 + np.log(2 * np.pi) / 2,
+}
+
+
+@pytest.mark.parametrize("kind", COSTS)
+@pytest.mark.parametrize("reduction", ["mean", "per_sample"])
+def test_masked_steps_cost_nothing_and_have_no_gradient(kind, reduction):
+    """A constant in the loss, as in GaussianNLL, does not count for them either."""
+    t, exists = padded(2, 6, 1, 4)
+    y = f32(RNG.standard_normal(t.shape))
+    loss = MaskedLoss(kind(reduction=reduction), ~exists)
+    value, cache = loss.forward(y, t)
+    costs = COSTS[kind](y - t)[exists]
+    expected = costs.mean() if reduction == "mean" else costs.sum() / 4
+    assert value == pytest.approx(expected, rel=1e-5)
+    assert loss.weight == (13 if reduction == "mean" else 4)
+    dy = loss.backward(cache)
+    assert dy.shape == y.shape and (dy[~exists] == 0).all() and (dy[exists] != 0).any()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "per_sample"])
+def test_the_gradient_of_a_masked_loss_is_right(reduction):
+    t, exists = padded(2, 6, 1)
+    loss = MaskedLoss(MeanSquaredError(reduction), ~exists)
+    assert gradcheck(loss, RNG.standard_normal(t.shape), t).ok
+
+
+def test_a_batch_without_any_step_costs_nothing():
+    y = f32(RNG.standard_normal((2, 6, 1)))
+    loss = MaskedLoss(MeanSquaredError(), np.ones((2, 6), bool))
+    value, cache = loss.forward(y, y * 0)
+    assert value == 0 and (loss.backward(cache) == 0).all() and loss.weight == 0
+
+
+def test_a_mask_of_other_steps_is_refused():
+    y = f32(np.zeros((2, 5, 1)))
+    loss = MaskedLoss(MeanSquaredError(), np.ones((2, 6), bool))
+    refused(lambda: loss(y, y), r"\(2, 6\)", r"\(2, 5, 1\)", error=ValueError)
+
+
+def test_the_masked_loss_of_an_autoencoder_is_that_of_its_real_steps():
+    x, exists = padded(2, 2, 5)
+    layers = [LSTM(8, mask_value=0.0), RepeatVector(6), LSTM(8, return_sequences=True)]
+    model = model_of([*layers, TimeDistributed(Dense(1))], (6, 1))
+    y, cache = model.forward(x)
+    found = MaskedLoss(MeanSquaredError(), model.input_mask(cache))(y, x)
+    assert found == pytest.approx(((y - x) ** 2)[exists].mean(), rel=1e-5)
+
+
+NOTHING = f32(np.zeros((0, 3)))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [MeanSquaredError(), MeanAbsoluteError(), Huber(), GaussianNLL(), BinaryCrossEntropy()]
+    + [BinaryCrossEntropy(True), SoftmaxCrossEntropy(), KLToStandardNormal()],
+    ids=repr,
+)
+def test_no_samples_have_no_mean(loss):
+    refused(lambda: loss(NOTHING, NOTHING), "empty", error=ValueError)
