@@ -31,6 +31,7 @@ from scratchnet.training_checks import (
     check_options,
     check_seed,
     check_shuffle,
+    check_targets,
     check_validation,
     metric_value,
 )
@@ -238,6 +239,7 @@ def fit(
     if validation is not None:
         x_val, t_val = validation
         evaluate(model, loss, x_val[:1], t_val[:1])  # an error now, not an epoch later
+    check_targets(model, loss, (target, *(validation or ())[1:]))
     optimizer.bind(model)
     settings = {
         "samples": len(x),

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from scratchnet.backend import Array, xp_of
+from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.hints import hint_for, unknown_argument
 from scratchnet.inputs import as_array
 from scratchnet.layers.base import Layer
@@ -157,6 +157,28 @@ def check_data(model: Layer, x: Any, target: Any = None, of: str = "") -> tuple:
     if target is not None and len(x) != len(target):
         raise ShapeError(f"{of}x has {len(x)} samples, but {of}target has {len(target)}")
     return x, target
+
+
+def check_targets(model: Layer, loss: Any, targets: Iterable) -> None:
+    """Raise the loss's ValueError for targets outside its domain; warn of an activation too many.
+
+    Only targets in CPU memory are read. A loss that expects logits applies the softmax or sigmoid
+    itself, so a model that ends in one applies it twice.
+    """
+    for target in targets:
+        if target is not None and on_host(target) and hasattr(loss, "check_target"):
+            loss.check_target(target, model.output_shape)
+    last = model
+    while getattr(last, "layers", ()):
+        last = last.layers[-1]
+    name = type(last).__name__
+    if getattr(loss, "expects_logits", False) and name in ("Softmax", "Sigmoid"):
+        warnings.warn(
+            f"{name} before {type(loss).__name__}, which expects logits and applies it itself: "
+            f"leave {name} out",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def all_finite(*arrays: Array) -> bool:

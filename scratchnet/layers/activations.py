@@ -119,6 +119,8 @@ class SELU(Layer):
     remembers = "y"
     s, a = 1.0507009873554805, 1.6732632423543772
 
+    splits_batch = keeps_steps = True
+
     def forward(self, x, train=False):
         xp = xp_of(x)
         negative = self.a * xp.expm1(xp.minimum(x, 0))  # no overflow for x >> 0

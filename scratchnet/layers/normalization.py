@@ -219,6 +219,8 @@ class GroupNormalization(_Normalization):
     array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
 
+    splits_batch = True
+
     def __init__(self, groups, epsilon=1e-3, center=True, scale=True, name=None):
         super().__init__(epsilon, center, scale, name)
         self.groups = check_positive_int("GroupNormalization", "groups", groups)
