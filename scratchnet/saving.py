@@ -52,6 +52,7 @@ def save(model: Layer, path: str | Path) -> None:
     ...     sorted(np.load(f"{folder}/model.npz").files)
     ['info', 'parameters/W', 'parameters/b']
     """
+    _check_model("save", model)
     write(path, {"kind": "model", **architecture(model)}, model_arrays(model))
 
 
@@ -66,8 +67,17 @@ def load(model: Layer, path: str | Path) -> None:
     Traceback (most recent call last):
     FileNotFoundError: missing.npz does not exist: nothing to load
     """
+    _check_model("load", model)
     info, arrays = read(path, ("model", "checkpoint"), model_arrays(model))
     load_arrays(model, info, arrays, path)
+
+
+def _check_model(owner, model):
+    if isinstance(model, Layer):
+        return
+    parts = [part for part in ("model", "generator") if isinstance(getattr(model, part, 0), Layer)]
+    hint = f"pass its .{parts[0]}" if parts else "an estimator is written with joblib.dump"
+    raise TypeError(f"{owner} expects a layer or model; got {type(model).__name__}: {hint}")
 
 
 def model_arrays(model: Layer) -> dict[str, Array]:

@@ -14,6 +14,7 @@ import collections
 import gzip
 import io
 import resource
+import shutil
 import struct
 import tempfile
 import time
@@ -26,10 +27,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from scratchnet.callbacks import Checkpoint
 from scratchnet.data import DataError, load_days, load_images, load_ratings, read_idx
 from scratchnet.data.pictures import read_rgb
 from scratchnet.layers import BatchNormalization, Dense, Sequential
-from scratchnet.saving import FileError, load, save
+from scratchnet.losses import MeanSquaredError
+from scratchnet.optimizers import Adam
+from scratchnet.saving import FileError, load, read, save
+from scratchnet.training import fit
 
 FREE = 12 << 20  # bytes of memory for any file
 PER_BYTE = {"image": 8000}  # bytes of memory for each byte of the file, else 40
@@ -149,6 +154,11 @@ def expect_model(path):
     load(built(), path)
 
 
+def expect_checkpoint(path):
+    """Read the arrays of a checkpoint."""
+    read(path, kinds=("checkpoint",))
+
+
 def readers():
     """[(name, reader, damaging function, valid contents)] of every reader."""
     images, labels = np.arange(4 * 784).reshape(4, 28, 28) % 256, np.arange(4)
@@ -158,6 +168,10 @@ def readers():
     with tempfile.TemporaryDirectory() as folder:
         save(built(), f"{folder}/model.npz")
         model = Path(folder, "model.npz").read_bytes()
+        x = np.ones((4, 4), np.float32)
+        settings = dict(loss=MeanSquaredError(), optimizer=Adam(), epochs=1, verbose=False)
+        fit(built(), x, x[:, :2], callbacks=[Checkpoint(f"{folder}/run.npz")], **settings)
+        checkpoint = Path(folder, "run.npz").read_bytes()
     tables = {
         "ratings": (
             "userId,movieId,rating,timestamp\n1,2,3.5,9\n2,2,4,9\n'a','b',1,1\n",
@@ -197,7 +211,8 @@ def readers():
         ("images.csv", expect_images, damaged, contents["images"]),
         ("images.npz", expect_images, damaged_npz, [archive]),
         ("image", expect_picture, damaged, pictures),
-        ("model.npz", expect_model, damaged_npz, [model]),
+        ("model.npz", expect_model, damaged_npz, [model, checkpoint]),
+        ("checkpoint.npz", expect_checkpoint, damaged_npz, [checkpoint]),
     ]
 
 
@@ -252,6 +267,8 @@ def main():
                 kept = path.rename(folder / f"find {len(finds)} {name}")
                 finds[key] = kept
                 print(f"{kept}\n{found}", flush=True)
+    if not finds:
+        shutil.rmtree(folder)
     print(", ".join(f"{n} {name}" for name, n in counts.items()), f"files: {len(finds)} finds")
     return 1 if finds else 0
 

@@ -10,7 +10,10 @@ from cases import bits
 from killed_run import everything, train, unchanged
 
 from scratchnet.backend import float64
+from scratchnet.boltzmann import BernoulliRBM
 from scratchnet.layers import BatchNormalization, Dense, ReLU, Sequential, Tanh
+from scratchnet.models.gan import GAN
+from scratchnet.models.vae import VAE
 from scratchnet.saving import FileError, load, save
 
 
@@ -74,6 +77,13 @@ def test_a_checkpoint_of_a_run_loads_into_a_model_too(tmp_path):
     trained, fresh = train(epochs=2)[0], train(epochs=1)[0]
     load(fresh, tmp_path / "run.npz")
     assert bits(everything(fresh)) == bits(everything(trained))
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save(build(1), "~/home.npz")
+    load(build(2), "~/home.npz")
+    assert (tmp_path / "home.npz").is_file()
 
 
 @pytest.mark.parametrize("name", ["model.npz", "model", "model.backup", "new/folder/model.npz"])
@@ -192,3 +202,21 @@ def test_a_model_in_another_precision_refuses_the_file(path):
     with float64():
         model = build(2)
     refused(path, "float32, but this model's is .* float64", model)
+
+
+def test_an_array_that_does_not_fit_the_model_is_refused_before_it_is_read(path, peak_memory):
+    altered(path, **{W: np.zeros(5_000_000, np.float32)})
+    assert peak_memory(lambda: refused(path, r"is \(5000000,\) float32")) < 5e6
+
+
+def test_what_is_no_layer_is_refused_with_the_way_to_write_it(tmp_path):
+    things = (
+        (BernoulliRBM(2), "joblib"),
+        (VAE(Dense(4), Dense(3)), r"\.model"),
+        (GAN(Dense(2), Dense(1)), r"\.generator"),
+    )
+    for thing, words in things:
+        for call in (save, load):
+            with pytest.raises(TypeError, match=words):
+                call(thing, tmp_path / "file.npz")
+    assert not list(tmp_path.iterdir())
