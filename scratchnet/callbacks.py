@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchnet.backend import to_device
-from scratchnet.hints import with_hints
+from scratchnet.hints import WithHints
 from scratchnet.saving import FileError, architecture, load_arrays, model_arrays, read, write
 from scratchnet.training import Run
 from scratchnet.validation import check_float, check_positive_int, unknown_name
@@ -18,18 +18,13 @@ from scratchnet.validation import check_float, check_positive_int, unknown_name
 __all__ = ["Callback", "Checkpoint", "EarlyStopping", "RaiseInterrupt"]
 
 
-class Callback:
+class Callback(WithHints):
     """Base class; its methods do nothing.
 
     >>> class PrintEpoch(Callback):
     ...     def on_epoch_end(self, run):
     ...         print(f"epoch {run.epoch} of {run.epochs}")
     """
-
-    def __init_subclass__(cls, **options: Any):
-        super().__init_subclass__(**options)
-        if "__init__" in cls.__dict__:
-            cls.__init__ = with_hints(cls.__dict__["__init__"])  # type: ignore[method-assign]
 
     runs_last = False  # True for a callback that needs the result of the others
 

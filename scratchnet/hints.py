@@ -198,3 +198,20 @@ def with_hints(init):
         init(self, *args, **options)
 
     return checked_init
+
+
+class WithHints:
+    """Base of classes whose constructors, and those of their subclasses, give hints.
+
+    >>> class Optimizer(WithHints):
+    ...     def __init__(self, learning_rate):
+    ...         self.learning_rate = learning_rate
+    >>> Optimizer(lr=0.1)
+    Traceback (most recent call last):
+    TypeError: Optimizer has no argument 'lr': use learning_rate
+    """
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = with_hints(cls.__dict__["__init__"])

@@ -8,7 +8,7 @@ import functools
 from typing import Any
 
 from scratchnet.backend import Array, on_host
-from scratchnet.hints import with_hints
+from scratchnet.hints import WithHints
 from scratchnet.inputs import as_array
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.validation import constructor_call, unknown_name
@@ -35,7 +35,7 @@ def _with_checked_arguments(forward):
     return checked_forward
 
 
-class Loss:
+class Loss(WithHints):
     """Base class of the losses; backward takes no dy, because no layer follows a loss.
 
     A subclass defines `forward` and `backward`, and declares with attributes of the class what
@@ -62,14 +62,11 @@ class Loss:
     expects_logits = False
 
     def __init_subclass__(cls, **kwargs):
-        """Wrap the methods of a subclass, see `_with_checked_arguments` and `with_hints`."""
+        """Wrap the methods of a subclass, see `_with_checked_arguments`."""
         super().__init_subclass__(**kwargs)
-        if "__init__" in cls.__dict__:
-            cls.__init__ = with_hints(cls.__dict__["__init__"])
         if "forward" in cls.__dict__:
             cls.forward = _with_checked_arguments(cls.__dict__["forward"])
 
-    @with_hints
     def __init__(self, reduction: str = "mean"):
         if reduction not in ("mean", "per_sample"):
             raise unknown_name("reduction", reduction, ["mean", "per_sample"])

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from scratchnet.backend import Array, on_host, to_device, xp_of
-from scratchnet.hints import with_hints
+from scratchnet.hints import WithHints
 from scratchnet.schedules import Schedule, rate_at
 from scratchnet.validation import check_bool, check_float, require
 
@@ -92,7 +92,7 @@ class ClipByGlobalNorm:
         return h * xp.minimum(largest, self.limit / length)
 
 
-class Optimizer:
+class Optimizer(WithHints):
     """Base class of the optimizers.
 
     Parameters
@@ -101,11 +101,6 @@ class Optimizer:
     """
 
     slots: tuple[str, ...] = ()  # names of the optimizer's own vectors, which start at zero
-
-    def __init_subclass__(cls, **options: Any):
-        super().__init_subclass__(**options)
-        if "__init__" in cls.__dict__:
-            cls.__init__ = with_hints(cls.__dict__["__init__"])  # type: ignore[method-assign]
 
     def __init__(self, learning_rate: Rate, clip: Clip = None):
         if not callable(learning_rate):

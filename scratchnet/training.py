@@ -30,12 +30,11 @@ from scratchnet.training_checks import (
     check_optimizer,
     check_options,
     check_seed,
-    check_shuffle,
     check_targets,
     check_validation,
     metric_value,
 )
-from scratchnet.validation import check_positive_int
+from scratchnet.validation import check_bool, check_positive_int
 
 __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
 
@@ -244,7 +243,7 @@ def fit(
     settings = {
         "samples": len(x),
         "batch_size": int(batch_size),
-        "shuffle": check_shuffle(shuffle),
+        "shuffle": check_bool("fit", "shuffle", shuffle),
         "seed": check_seed(seed),
         "optimizer": type(optimizer).__name__,
         "running vectors": list(optimizer.slots),

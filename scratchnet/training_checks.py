@@ -15,7 +15,6 @@ from scratchnet.hints import hint_for, unknown_argument
 from scratchnet.inputs import as_array
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.validation import check_bool
 
 RESERVED = ("loss", "penalty", "seconds")  # entries of a history that are no metrics
 
@@ -130,11 +129,6 @@ def check_options(owner: str, kinds: Iterable[str], unknown: dict, function: Cal
     for word in unknown:
         names = [name for name in inspect.signature(function).parameters if name != "unknown"]
         raise unknown_argument(owner, kinds, word, names)
-
-
-def check_shuffle(shuffle: Any) -> bool:
-    """Return shuffle; ValueError unless it is True or False."""
-    return check_bool("fit", "shuffle", shuffle)
 
 
 def check_data(model: Layer, x: Any, target: Any = None, of: str = "") -> tuple:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scratchnet.backend import RNG, Array, as_float_dtype, as_rng, to_device, xp_of
-from scratchnet.hints import hint_for, with_hints
+from scratchnet.hints import WithHints, hint_for
 from scratchnet.layers.parameters import Parameter, one_vector
 from scratchnet.layers.shapes import (
     ShapeError,
@@ -33,7 +33,7 @@ from scratchnet.layers.shapes import (
 from scratchnet.validation import constructor_call
 
 
-class Layer:
+class Layer(WithHints):
     """Base class of the layers: a subclass defines `forward`, `backward` and, for weights, `build`.
 
     Attributes
@@ -70,7 +70,6 @@ class Layer:
     takes_mask = False  # True: forward has the option mask, see `output_mask`
     keeps_steps = False  # True: y has the steps of x (N, T, ...), so that a mask passes this layer
 
-    @with_hints
     def __init__(self, name: str | None = None):
         self.params, self.state, self.children = {}, {}, {}
         self.given_name = name  # None if the user gave no name; then a Sequential sets `name`
@@ -86,8 +85,6 @@ class Layer:
         subclass contains formulas only. The wrapped constructor explains wrong arguments.
         """
         super().__init_subclass__(**kwargs)
-        if "__init__" in cls.__dict__:
-            cls.__init__ = with_hints(cls.__dict__["__init__"])
         if "build" in cls.__dict__:
             cls.needs_build = cls.__dict__.get("needs_build", True)
             cls.build = with_stored_shapes(cls.__dict__["build"])
