@@ -81,6 +81,12 @@ class Archive:
         with self._entry(name) as entry:
             return self._header(name, entry)[:2]
 
+    def stored(self, name: str) -> bool:
+        """True if an array is not compressed, so that it needs no more memory than the file."""
+        if name not in self.names:
+            return False
+        return self.zip.getinfo(f"{name}.npy").compress_type == zipfile.ZIP_STORED
+
     def read(self, name: str) -> np.ndarray:
         """Read an array. Raises ArchiveError if the entry is missing or damaged."""
         content = bytearray()

@@ -12,7 +12,7 @@ from typing import Any
 from scratchnet.backend import to_device
 from scratchnet.hints import WithHints
 from scratchnet.saving import FileError, architecture, load_arrays, model_arrays, read, write
-from scratchnet.training import Run
+from scratchnet.training_run import Run
 from scratchnet.validation import check_float, check_positive_int, unknown_name
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping", "RaiseInterrupt"]
@@ -81,7 +81,7 @@ class EarlyStopping(Callback):
     ):
         if mode not in ("min", "max"):
             raise unknown_name("mode", mode, ["min", "max"])
-        self.monitor = monitor
+        self.monitor, self.mode = monitor, mode
         self.patience = check_positive_int("EarlyStopping", "patience", patience)
         self.min_delta = check_float("EarlyStopping", "min_delta", min_delta, at_least=0)
         self.sign = 1 if mode == "min" else -1
@@ -124,6 +124,9 @@ class Checkpoint(Callback):
     after a crash, and it ends with the same bits as a run without the crash. (Shuffling, dropout
     and noise are drawn anew in each epoch, from the seed and the epoch's number.)
 
+    The file holds the last epoch, also of a run whose validation loss has risen again. For a file
+    of the best epoch let EarlyStopping restore that epoch, then write it with save(model, path).
+
     Parameters
         path     of the .npz file
         every    number of epochs from one writing to the next
@@ -165,11 +168,12 @@ class Checkpoint(Callback):
 
     def _resume(self, run):
         info, arrays = read(self.path, kinds=("checkpoint",))
+        settings = info.get("settings", {})
         for name, value in run.settings.items():
-            saved = info["settings"].get(name)
+            saved = settings.get(name, value)  # absent in files of version 0.1
             if saved != value:
                 raise FileError(
-                    f"{self.path} is a run with {name}={saved!r}, this one has {name}={value!r}: "
+                    f"{self.path} is a run with {name}={saved}, this one has {name}={value}: "
                     "use the same settings, or resume=False to start over"
                 )
         load_arrays(run.model, info, arrays, self.path)

@@ -16,12 +16,14 @@ import functools
 import inspect
 from collections.abc import Iterable
 
-from scratchnet.validation import unknown_name
+from scratchnet.validation import constructor_call, unknown_name
 
 _ACTIVATION = "put ReLU(), Sigmoid() or Tanh() after the layer"
 _VALIDATION = "pass validation=(x_val, target_val)"
 _WEIGHT_DECAY = "use the optimizer AdamW, which has weight_decay"
-_WEIGHTED = "write a subclass of Loss whose forward and backward weight the samples"
+_REGULARIZER = "put the layer into WeightRegularization(layer, l1=0.0, l2=0.01)"
+_WEIGHTED = "pass weights to fit, or use WeightedLoss(loss, weights)"
+_CLASS_WEIGHTS = "use SoftmaxCrossEntropy(class_weights=[...])"
 _TRAINING = "use {word}(model, ...) of scratchnet.training"
 _SAVING = "use save(model, path) and load(model, path) of scratchnet.saving"
 _ARRAYS = "use model.named_parameters(), a dictionary {{path: array}}, or model.parameters"
@@ -44,9 +46,16 @@ HINTS = {
     ("Layer", "data_format"): (
         "images are (N, H, W, C), channels last; from channels first: x.transpose(0, 2, 3, 1)"
     ),
-    ("Layer", "kernel_regularizer"): _WEIGHT_DECAY,
-    ("Layer", "bias_regularizer"): _WEIGHT_DECAY,
-    ("Layer", "recurrent_regularizer"): _WEIGHT_DECAY,
+    ("Layer", "kernel_regularizer"): _REGULARIZER,
+    ("Layer", "bias_regularizer"): "biases have no penalty; for weights " + _REGULARIZER,
+    ("Layer", "recurrent_regularizer"): _REGULARIZER,
+    ("Layer", "embeddings_regularizer"): _REGULARIZER,
+    ("Embedding", "mask_zero"): "use mask_value=0",
+    ("Embedding", "padding_idx"): "use mask_value, which masks these steps in all layers",
+    ("Embedding", "num_embeddings"): "use input_dim",
+    ("Embedding", "embedding_dim"): "use output_dim",
+    ("Bidirectional", "merge_mode"): 'use merge="concatenate" or merge="add"',
+    ("Bidirectional", "backward_layer"): "the second direction is a copy of the layer",
     ("Layer", "activity_regularizer"): "put ActivityRegularization(l1, l2) after the layer",
     ("Layer", "bias_initializer"): "biases start at 0; for others write layer.b[...] after build",
     ("Layer", "trainable"): "set layer.trainable = False",
@@ -59,12 +68,14 @@ HINTS = {
     ("Recurrent", "recurrent_dropout"): "put Dropout(rate) before the layer",
     ("Recurrent", "recurrent_activation"): "the activation of the gates is the sigmoid",
     ("Recurrent", "stateful"): (
-        "use return_state=True, and pass the state on: y, h = layer((x, h)), for an LSTM (x, h, c)"
+        "pass the state on: y, state = model.run(x, state), and to train use truncated_bptt"
     ),
     ("Recurrent", "hidden_size"): "use units",
     ("Sequential", "layers"): "pass a list of layers, as in Sequential([Dense(8), ReLU()])",
     ("Loss", "label_smoothing"): "smooth the target: target * (1 - a) + a / K for K classes",
-    ("Loss", "weight"): _WEIGHTED,
+    ("Loss", "weight"): _CLASS_WEIGHTS,
+    ("Loss", "class_weight"): _CLASS_WEIGHTS,
+    ("Loss", "sample_weight"): _WEIGHTED,
     ("Loss", "pos_weight"): _WEIGHTED,
     ("Optimizer", "lr"): "use learning_rate",
     ("Optimizer", "betas"): "use beta_1 and beta_2",
@@ -84,8 +95,8 @@ HINTS = {
     ("fit", "validation_split"): _VALIDATION,
     ("fit", "validation_data"): _VALIDATION,
     ("fit", "learning_rate"): "pass it to the optimizer, optimizer=Adam(0.001)",
-    ("fit", "class_weight"): _WEIGHTED,
-    ("fit", "sample_weight"): _WEIGHTED,
+    ("fit", "class_weight"): _CLASS_WEIGHTS,
+    ("fit", "sample_weight"): "use weights",
     ("fit", "initial_epoch"): "use the callback Checkpoint(path, resume=True)",
     ("VAE.fit", "loss"): "the loss of a VAE follows from sigma, see VAE(encoder, decoder, sigma=)",
     ("GAN.fit", "callbacks"): "use on_epoch, a function that is called after each epoch",
@@ -109,21 +120,15 @@ HINTS = {
     ("model", "set_weights"): _ARRAYS,
     ("model", "weights"): _ARRAYS,
     ("model", "count_params"): "use model.n_parameters",
-    ("layers", "Concatenate"): "write a layer of your own whose forward uses np.concatenate",
-    ("layers", "Add"): "write a layer of your own that holds both branches",
-    (
-        "layers",
-        "Embedding",
-    ): "write a layer of your own, y = E[x], whose check_input takes integers",
-    ("layers", "Bidirectional"): "write a layer of your own from two layers, one with go_backwards",
-    ("layers", "Masking"): "use mask_value of the recurrent layer",
+    ("layers", "Concatenate"): 'use Skip(layers, merge="concatenate"), with shortcut=layers',
+    ("layers", "Add"): "use Skip(layers), with shortcut=layers",
+    ("layers", "Masking"): "use mask_value of the recurrent layer or of Embedding",
     ("layers", "Activation"): "use ReLU(), Sigmoid(), Tanh(), ...",
     ("layers", "Input"): "call build(input_shape, seed) of the model instead",
     ("layers", "InputLayer"): "call build(input_shape, seed) of the model instead",
     ("layers", "Linear"): "use Dense instead",
     ("layers", "Conv2d"): "use Conv2D instead",
     ("layers", "Conv1D"): "use Reshape and Conv2D instead, with a height of 1",
-    ("layers", "GlobalMaxPooling2D"): "use MaxPooling2D with the size of the image instead",
     ("initializer", "relu"): _ACTIVATION,
     ("initializer", "sigmoid"): _ACTIVATION,
     ("initializer", "tanh"): _ACTIVATION,
@@ -215,3 +220,6 @@ class WithHints:
         super().__init_subclass__(**options)
         if "__init__" in cls.__dict__:
             cls.__init__ = with_hints(cls.__dict__["__init__"])
+
+    def __repr__(self):
+        return constructor_call(self)

@@ -70,3 +70,15 @@ def _converted(name, x, lists):
     if not isinstance(x, (list, tuple, np.generic)) and not hasattr(x, "__array__"):
         raise TypeError(f"{name} is of type {kind}: pass an array")
     return np.asarray(x, order="C")
+
+
+def read_only(array: Array) -> Array:
+    """A view that cannot be written to, for an array in CPU memory; a GPU has no such views.
+
+    >>> read_only(np.zeros(3)).flags.writeable
+    False
+    """
+    if on_host(array):
+        array = array.view()
+        array.flags.writeable = False
+    return array

@@ -7,11 +7,11 @@ are checked, because to look at values makes a GPU wait.
 import functools
 from typing import Any
 
-from scratchnet.backend import Array, on_host
+from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.hints import WithHints
 from scratchnet.inputs import as_array
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.validation import constructor_call, unknown_name
+from scratchnet.validation import unknown_name
 
 ROUNDING = 1e-6  # a probability may lie outside [0, 1] by so much
 
@@ -102,11 +102,11 @@ class Loss(WithHints):
             )
 
     def __call__(self, prediction: Array, target: Array) -> Array:
-        """The value without the cache."""
-        return self.forward(prediction, target)[0]
-
-    def __repr__(self):
-        return constructor_call(self)
+        """The value without the cache; ValueError for predictions that hold NaN."""
+        value = self.forward(prediction, target)[0]
+        if on_host(value) and value != value and xp_of(prediction).isnan(prediction).any():
+            raise ValueError(f"{type(self).__name__} expects predictions without NaN; got NaN")
+        return value
 
     def _n(self, prediction):
         """The divisor n, see the head of losses.py."""

@@ -31,8 +31,10 @@ from scratchnet.archives import Archive, ArchiveError
 from scratchnet.backend import Array, to_numpy, xp_of
 from scratchnet.layers.base import Layer
 from scratchnet.paths import expanded
+from scratchnet.validation import described_options
 
 VERSION = 1
+TRAINING_ONLY = "rate stddev momentum beta l1 l2 unit_forget_bias".split()  # options of layers
 
 
 class FileError(ValueError):
@@ -107,12 +109,20 @@ def load_arrays(model: Layer, info: dict, arrays: dict[str, Array], path: str | 
     >>> model.W.tolist()
     [[7.0]]
     """
-    layers = architecture(model)["layers"]
+    ours = architecture(model)
+    layers = ours["layers"]
     if list(info.get("layers", {}).items()) != list(layers.items()):  # the order counts too
         raise FileError(
             f"{path} holds a model of the layers {_listed(info.get('layers', {}))}; this one has "
             f"{_listed(layers)}: build the model that was saved"
         )
+    for layer, options in info.get("options", {}).items():  # absent in files of version 0.1
+        for option, value in options.items():
+            if ours["options"].get(layer, {}).get(option, value) != value:
+                raise FileError(
+                    f"{path} holds a {layers[layer]} {layer!r} with {option}={value}; this one has "
+                    f"{option}={ours['options'][layer][option]}: build the model that was saved"
+                )
     targets = model_arrays(model)
     saved = {n for n in arrays if n.startswith(("parameters/", "state/"))}
     for name in sorted(saved ^ set(targets)):
@@ -130,14 +140,39 @@ def load_arrays(model: Layer, info: dict, arrays: dict[str, Array], path: str | 
 
 
 def architecture(model: Layer) -> dict[str, Any]:
-    """Description of a model in its file, {"layers": {path: class}}.
+    """Description of a model in its file: {"layers": {path: class}, "options": {path: {...}}}.
 
-    >>> from scratchnet.layers import Dense, Sequential, Tanh
-    >>> architecture(Sequential([Dense(3), Tanh()]))
-    {'layers': {'': 'Sequential', 'dense': 'Dense', 'tanh': 'Tanh'}}
+    The options are those of the constructors that change the output of a trained model, as text.
+
+    >>> from scratchnet.layers import LeakyReLU, Sequential, Tanh
+    >>> found = architecture(Sequential([Tanh(), LeakyReLU(0.2)]))
+    >>> found["layers"]
+    {'': 'Sequential', 'tanh': 'Tanh', 'leaky_relu': 'LeakyReLU'}
+    >>> found["options"]
+    {'leaky_relu': {'negative_slope': '0.2'}}
     """
     layers = model.named_layers()
-    return {"layers": {path: type(layer).__name__ for path, layer in layers.items()}}
+    options = {path: _options(layer) for path, layer in layers.items()}
+    return {
+        "layers": {path: type(layer).__name__ for path, layer in layers.items()},
+        "options": {path: found for path, found in options.items() if found},
+    }
+
+
+def _options(layer):
+    """Options that change the output at inference: no layers inside, initializers or noise."""
+    return {
+        name: value
+        for name, value in described_options(layer).items()
+        if not name.endswith("_initializer")
+        and name not in TRAINING_ONLY
+        and not _has_layers(getattr(layer, name))
+    }
+
+
+def _has_layers(value):
+    values = value if isinstance(value, (tuple, list)) else [value]
+    return any(isinstance(v, Layer) for v in values)
 
 
 def _listed(layers):
@@ -208,7 +243,12 @@ def read(
 
 
 def _array(archive, name, targets):
-    """An array of the file, or a stand-in of its shape and dtype if it does not fit its target."""
+    """An array of the file, or a stand-in of its shape and dtype if it does not fit its target.
+
+    Without targets an array of unknown size must not be compressed, as in the files of `write`.
+    """
+    if targets is None and not archive.stored(name):
+        raise ArchiveError(f"{name!r} is compressed")
     if targets is not None:
         shape, dtype = archive.header(name)
         target = targets.get(name)

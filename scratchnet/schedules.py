@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
+from scratchnet.hints import WithHints
 from scratchnet.validation import check_positive_int
 
 __all__ = ["CosineDecay", "ExponentialDecay", "StepDecay", "WarmUp", "rate_at"]
@@ -24,7 +25,7 @@ def rate_at(learning_rate: float | Schedule, t: int) -> float:
     return learning_rate(t) if callable(learning_rate) else learning_rate
 
 
-class StepDecay:
+class StepDecay(WithHints):
     """Piecewise constant decay, initial * factor^floor(t / every).
 
     >>> schedule = StepDecay(0.8, factor=0.5, every=10)
@@ -40,7 +41,7 @@ class StepDecay:
         return self.initial * self.factor ** (t // self.every)
 
 
-class ExponentialDecay:
+class ExponentialDecay(WithHints):
     """Exponential decay by a factor in so many steps, initial * factor^(t / steps).
 
     >>> schedule = ExponentialDecay(0.8, factor=0.25, steps=10)
@@ -56,7 +57,7 @@ class ExponentialDecay:
         return self.initial * self.factor ** (t / self.steps)
 
 
-class CosineDecay:
+class CosineDecay(WithHints):
     """Decay along half a cosine from initial to final within so many steps, constant afterwards.
 
     final + (initial - final) (1 + cos(pi t / steps)) / 2. Loshchilov and Hutter (2017), equation 5.
@@ -75,7 +76,7 @@ class CosineDecay:
         return self.final + (self.initial - self.final) * share
 
 
-class WarmUp:
+class WarmUp(WithHints):
     """Linear increase to the first rate of another schedule within so many steps, then that one.
 
     Update t < steps has the rate (t + 1) / (steps + 1) of the first rate, so that the first update

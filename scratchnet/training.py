@@ -6,11 +6,10 @@
 `fit` adds validation, a history, a progress bar and callbacks (early stopping, checkpoints).
 """
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from tqdm import tqdm
 
@@ -19,10 +18,8 @@ from scratchnet.layers.base import Layer
 from scratchnet.loss_base import with_mask
 from scratchnet.losses import Loss
 from scratchnet.optimizers import Optimizer
-from scratchnet.saving import model_arrays
 from scratchnet.threads import map_batches, on_threads, shards, weighted_mean
 from scratchnet.training_checks import (
-    all_finite,
     check_callbacks,
     check_data,
     check_loss,
@@ -32,22 +29,22 @@ from scratchnet.training_checks import (
     check_seed,
     check_targets,
     check_validation,
-    metric_value,
+    warn_of_double_activation,
+)
+from scratchnet.training_run import (
+    EpochNumbers,
+    Guard,
+    History,
+    Metrics,
+    Run,
+    TrainingDiverged,
+    run_settings,
 )
 from scratchnet.validation import check_bool, check_positive_int
 
 __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
 
 MUST_BE_FINITE = ("loss", "penalty", "val_loss", "val_penalty")
-
-Metrics: TypeAlias = dict[str, Callable[[Array, Array], Any]]  # {name: f(prediction, target)}
-History: TypeAlias = dict[str, list[float]]
-
-
-class TrainingDiverged(ArithmeticError):
-    """Error of a run whose loss became NaN or infinite; `history` holds the epochs before."""
-
-    history: History | None = None
 
 
 def batches(n: int, batch_size: int, rng: RNG | None = None) -> Iterator[Any]:
@@ -66,13 +63,17 @@ def batches(n: int, batch_size: int, rng: RNG | None = None) -> Iterator[Any]:
 
 
 def shard_gradients(model: Layer, loss: Loss, x: Array, target: Array) -> tuple:
-    """Return (loss, penalty, gradient vector, prediction) for a batch, or for a shard of it."""
+    """Return (loss, penalty, gradient vector, prediction, weight) for a batch or a shard of it.
+
+    The weight is that of the loss in a mean over batches: the number of samples, or of real steps.
+    """
     y, cache = model.forward(x, train=True)
     loss = with_mask(loss, y, model.input_mask(cache))
     value, loss_cache = loss.forward(y, target)
     grads = model.weight_gradients(loss.backward(loss_cache), cache)
     model.update_running_stats(cache)
-    return value, model.penalty(cache), model.flatten(grads), y
+    weight = getattr(loss, "weight", len(y))
+    return value, model.penalty(cache), model.flatten(grads), y, weight
 
 
 def train_step(
@@ -87,11 +88,12 @@ def train_step(
 
     For a batch that stays whole this is
 
-        value, penalty, gradient, y = shard_gradients(model, loss, x, target)
+        value, penalty, gradient, y, _ = shard_gradients(model, loss, x, target)
         optimizer.step(model.parameters, gradient)
 
     The batch of a convolutional model is cut into shards, whose gradients are computed on threads
-    and averaged, see `scratchnet.threads`.
+    and averaged, see `scratchnet.threads`. Raises ValueError for an optimizer that has trained
+    other parameters.
 
     >>> import numpy as np
     >>> from scratchnet.layers import Dense
@@ -104,12 +106,19 @@ def train_step(
     >>> float(value), model.b.round(3).tolist()  # db = 2 (0 - 1)
     (1.0, [0.2])
     """
+    optimizer.bind(model)
+    value, penalty, y, _ = _step(model, loss, optimizer, x, target, threads)
+    return value, penalty, y
+
+
+def _step(model, loss, optimizer, x, target, threads):
+    """Update the parameters once; return (loss, penalty, prediction, weight of the loss)."""
     parts = shards(model, loss, x)
     results = on_threads(lambda s: shard_gradients(model, loss, x[s], target[s]), parts, threads)
-    values, penalties, grads, ys = zip(*results, strict=True)  # a list for each of the four
+    values, penalties, grads, ys, weights = zip(*results, strict=True)  # a list for each
     optimizer.step(model.parameters, weighted_mean(grads, parts))
     y = ys[0] if len(ys) == 1 else xp_of(*ys).concatenate(ys)
-    return weighted_mean(values, parts), weighted_mean(penalties, parts), y
+    return weighted_mean(values, parts), weighted_mean(penalties, parts), y, sum(weights)
 
 
 def predict(model: Layer, x: Array, batch_size: int = 1000, threads: int | None = None) -> Array:
@@ -155,14 +164,21 @@ def evaluate(
     """
     check_loss(loss)
     x, target = check_data(model, x, target)
-    epoch = _EpochNumbers(check_metrics(metrics))
+    metrics = check_metrics(metrics)
+    warn_of_double_activation(model, loss)
+    return _evaluate(model, loss, x, target, metrics, batch_size, threads)
+
+
+def _evaluate(model, loss, x, target, metrics, batch_size=1000, threads=None):
+    """`evaluate` for arguments that were checked."""
 
     def evaluate_batch(s):
         y, cache = model.forward(x[s])
         t, batch_loss = target[s], with_mask(loss, y, model.input_mask(cache))
-        weight = getattr(batch_loss, "weight", len(y))  # of a masked loss: its real steps
-        return batch_loss(y, t), model.penalty(cache), y, t, weight
+        value, _ = batch_loss.forward(y, t)
+        return value, model.penalty(cache), y, t, getattr(batch_loss, "weight", len(y))
 
+    epoch = EpochNumbers(metrics)
     parts = list(batches(len(x), batch_size))
     for results in map_batches(evaluate_batch, parts, model, x, threads):
         epoch.add(*results)
@@ -185,6 +201,8 @@ def fit(
     seed: int = 0,
     threads: int | None = None,
     verbose: bool = True,
+    validate: Callable[[Array, Array, Metrics], dict[str, float]] | None = None,
+    report: Callable[[dict[str, float]], dict[str, float]] = dict,
     **unknown: Any,
 ) -> History:
     """Train a built model; return the history, {"loss": [one number per epoch], ...}.
@@ -202,6 +220,10 @@ def fit(
         threads      how many, for convolutional models; None: one per core. The numbers do not
                      depend on it, see `scratchnet.threads`
         verbose      print a line per epoch, and on a terminal show a progress bar
+        validate     function of (x, target, metrics) that returns the numbers of the validation
+                     set, {name: number}, in place of `evaluate`
+        report       function of the numbers of an epoch that returns those for the history, for
+                     example under other names
 
     "loss" is the mean over the epoch's batches, while the parameters change. A penalty that layers
     add to the loss (ActivityRegularization) has an entry of its own, "penalty"; training minimizes
@@ -237,46 +259,50 @@ def fit(
     validation = check_validation(model, validation)
     if validation is not None:
         x_val, t_val = validation
-        evaluate(model, loss, x_val[:1], t_val[:1])  # an error now, not an epoch later
-    check_targets(model, loss, (target, *(validation or ())[1:]))
+        check_targets(model, loss, "validation targets", t_val)
+        _evaluate(model, loss, x_val[:1], t_val[:1], {})  # an error now, not an epoch later
+    check_targets(model, loss, "targets", target)
+    warn_of_double_activation(model, loss)
     optimizer.bind(model)
-    settings = {
-        "samples": len(x),
-        "batch_size": int(batch_size),
-        "shuffle": check_bool("fit", "shuffle", shuffle),
-        "seed": check_seed(seed),
-        "optimizer": type(optimizer).__name__,
-        "running vectors": list(optimizer.slots),
-        "callbacks": [type(c).__name__ for c in callbacks],
-    }
-    run = Run(model, optimizer, epochs, settings, callbacks, threads)
+    settings = run_settings(
+        x,
+        target,
+        validation,
+        optimizer,
+        {"loss": loss},
+        batch_size=int(batch_size),
+        shuffle=check_bool("fit", "shuffle", shuffle),
+        seed=check_seed(seed),
+        metrics=list(metrics),
+        callbacks=[type(c).__name__ for c in callbacks],
+    )
+    run = Run(model, optimizer, epochs, settings, callbacks)
+    if validate is None:
+
+        def validate(x, target, metrics):
+            return _evaluate(model, loss, x, target, metrics, threads=threads)
+
     for callback in callbacks:
         callback.on_start(run)
-
+    guard = Guard([model], [optimizer])
     while run.epoch < epochs and not run.stop:
         began, done = time.perf_counter(), run.epoch
-        backup = [array.copy() for array in run.arrays()], optimizer.get_state()
+        guard.save()
         try:
-            numbers = _epoch(run, loss, x, target, metrics, verbose)
+            numbers = report(_epoch(run, loss, x, target, metrics, threads, verbose))
             if validation is not None:
-                held_out = evaluate(model, loss, x_val, t_val, metrics, threads=threads)
+                held_out = validate(x_val, t_val, metrics)
                 numbers |= {f"val_{name}": number for name, number in held_out.items()}
-            diverged = [name for name in MUST_BE_FINITE if not math.isfinite(numbers.get(name, 0))]
-            if diverged or not all_finite(*run.arrays()):
-                _restore(run, backup)
-                name = diverged[0] if diverged else "parameters"
-                raise_diverged(run.history, name, numbers.get(name, "infinite or NaN"), run.epoch)
-            numbers["seconds"] = time.perf_counter() - began
-            for name, number in numbers.items():
-                run.history.setdefault(name, []).append(number)
-            run.epoch += 1
+            watched = {name: numbers[name] for name in MUST_BE_FINITE if name in numbers}
+            guard.check(watched, run.epoch, run.history)
+            run.add(numbers | {"seconds": time.perf_counter() - began})
             if verbose:
-                print(f"epoch {run.epoch}/{epochs}  " + _line(numbers), flush=True)
+                print(run.line(), flush=True)
             for callback in callbacks:
                 callback.on_epoch_end(run)
         except KeyboardInterrupt:
             if run.epoch == done:  # in the middle of an epoch
-                _restore(run, backup)
+                guard.restore()
             run.stop = run.interrupted = True
             run.history.setdefault("loss", [])
             if verbose:
@@ -286,94 +312,17 @@ def fit(
     return run.history
 
 
-def _epoch(run, loss, x, target, metrics, verbose):
+def _epoch(run, loss, x, target, metrics, threads, verbose):
     """One pass over the data; returns the averages of its losses and metrics."""
-    n, size = len(x), run.settings["batch_size"]
-    rng = RNG(run.settings["seed"]).fork(run.epoch)  # so that a resumed run draws equal numbers
-    run.model.set_rng(rng)
+    model, optimizer, n, size = run.model, run.optimizer, len(x), run.settings["batch_size"]
+    # A generator of its own for each epoch: a resumed run, or a loop of fits, draws equal numbers
+    rng = RNG(run.settings["seed"]).fork(optimizer.epochs)
+    model.set_rng(rng)
     steps = batches(n, size, rng if run.settings["shuffle"] else None)
-    label, numbers = f"epoch {run.epoch + 1}/{run.epochs}", _EpochNumbers(metrics)
+    label, numbers = f"epoch {run.epoch + 1}/{run.epochs}", EpochNumbers(metrics)
     bar = tqdm(steps, label, math.ceil(n / size), leave=False, disable=None if verbose else True)
     for s in bar:
         t = target[s]
-        value, penalty, y = train_step(run.model, loss, run.optimizer, x[s], t, run.threads)
-        numbers.add(value, penalty, y, t)
+        value, penalty, y, weight = _step(model, loss, optimizer, x[s], t, threads)
+        numbers.add(value, penalty, y, t, weight)
     return numbers.read()
-
-
-@dataclasses.dataclass
-class Run:
-    """State of a `fit` in progress, the argument of a callback's methods."""
-
-    model: Layer
-    optimizer: Optimizer
-    epochs: int  # to do in all
-    settings: dict[str, Any]
-    callbacks: list
-    threads: int | None = None
-    epoch: int = 0  # done so far
-    history: History = dataclasses.field(default_factory=dict)
-    stop: bool = False  # a callback sets it to True to end the run after this epoch
-    interrupted: bool = False  # True after Ctrl-C
-
-    def arrays(self) -> list[Array]:
-        """All arrays of the model that training changes: parameters and running averages."""
-        return list(model_arrays(self.model).values())
-
-
-class _EpochNumbers:
-    """Loss, penalty and metrics of the samples of an epoch; they stay on the device until read."""
-
-    def __init__(self, metrics):
-        self.metrics, self.outputs = metrics, []
-        self.loss, self.penalty, self.n, self.weight = 0, 0, 0, 0
-
-    def add(self, value, penalty, y, target, weight=None):
-        """Add a batch: its mean loss and penalty, its predictions and targets.
-
-        The weight is that of its loss in the mean over batches; None: the number of its samples.
-        """
-        n = len(y)
-        weight = n if weight is None else weight
-        self.loss = self.loss + value * weight
-        self.penalty = self.penalty + penalty * n
-        self.n, self.weight = self.n + n, self.weight + weight
-        if self.metrics:
-            self.outputs.append((y, target))
-
-    def read(self):
-        """The numbers of all samples, {name: float}."""
-        numbers = {"loss": float(self.loss) / max(self.weight, 1)}
-        if type(self.penalty) not in (int, float):  # a plain 0: no layer adds a penalty
-            numbers["penalty"] = float(self.penalty) / self.n
-        if not math.isfinite(numbers["loss"]):  # diverged: predictions that no metric takes
-            return numbers | dict.fromkeys(self.metrics or (), math.nan)
-        if self.metrics:
-            xp = xp_of(self.outputs[0][0])
-            y, target = (xp.concatenate(parts) for parts in zip(*self.outputs, strict=True))
-            for name, metric in self.metrics.items():
-                numbers[name] = metric_value(name, metric(y, target))
-        return numbers
-
-
-def _restore(run, backup):
-    """Give model and optimizer the state of the backup."""
-    arrays, optimizer_state = backup
-    for array, saved in zip(run.arrays(), arrays, strict=True):
-        array[...] = saved
-    run.optimizer.set_state(optimizer_state)
-
-
-def raise_diverged(history: History, name: str, value: Any, epoch: int) -> None:
-    """Raise TrainingDiverged for a number that became NaN or infinite after `epoch` epochs."""
-    error = TrainingDiverged(
-        f"the {name} became {value} in epoch {epoch + 1}; the model has the parameters of epoch "
-        f"{epoch} again. Lower the learning rate, or clip the gradient: clip=ClipByGlobalNorm(1.0)"
-    )
-    error.history = history
-    raise error
-
-
-def _line(numbers):
-    seconds = f"{numbers['seconds']:.1f} s"
-    return "  ".join([f"{n} {v:.4f}" for n, v in numbers.items() if n != "seconds"] + [seconds])

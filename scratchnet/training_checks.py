@@ -12,7 +12,7 @@ from typing import Any
 
 from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.hints import hint_for, unknown_argument
-from scratchnet.inputs import as_array
+from scratchnet.inputs import as_array, read_only
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
 
@@ -44,8 +44,8 @@ def check_loss(loss: Any) -> None:
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Raise TypeError unless this is an optimizer: an object with step and get_state."""
-    check_part("optimizer", optimizer, ("step", "get_state"), "Adam()")
+    """Raise TypeError unless this is an optimizer: an object with step, bind and get_state."""
+    check_part("optimizer", optimizer, ("step", "bind", "get_state"), "Adam()")
 
 
 def check_model(model: Any) -> None:
@@ -132,7 +132,10 @@ def check_options(owner: str, kinds: Iterable[str], unknown: dict, function: Cal
 
 
 def check_data(model: Layer, x: Any, target: Any = None, of: str = "") -> tuple:
-    """Return x and target as arrays that the model can be trained on; see `fit` for the errors."""
+    """Return x and target as arrays that the model can be trained on; see `fit` for the errors.
+
+    The arrays are views that cannot be written to, so that no layer or metric changes the data.
+    """
     check_model(model)
     arrays = []
     for name, array in ((f"{of}x", x), (f"{of}target", target)):
@@ -146,32 +149,49 @@ def check_data(model: Layer, x: Any, target: Any = None, of: str = "") -> tuple:
             raise ValueError(
                 f"{name} holds NaN or infinite values: remove or replace them before training"
             )
-        arrays.append(array)
+        arrays.append(read_only(array))
     x, target = arrays
     if target is not None and len(x) != len(target):
         raise ShapeError(f"{of}x has {len(x)} samples, but {of}target has {len(target)}")
     return x, target
 
 
-def check_targets(model: Layer, loss: Any, targets: Iterable) -> None:
-    """Raise the loss's ValueError for targets outside its domain; warn of an activation too many.
+def check_targets(model: Layer, loss: Any, name: str, target: Array) -> None:
+    """Raise the loss's ValueError for targets outside its domain, with the name of the array.
 
-    Only targets in CPU memory are read. A loss that expects logits applies the softmax or sigmoid
-    itself, so a model that ends in one applies it twice.
+    Only targets in CPU memory are read, about a million numbers at a time.
     """
-    for target in targets:
-        if target is not None and on_host(target) and hasattr(loss, "check_target"):
-            loss.check_target(target, model.output_shape)
+    if not on_host(target) or not hasattr(loss, "check_target"):
+        return
+    rows = max(1, 1_000_000 // max(1, target[0].size))
+    for start in range(0, len(target), rows):
+        try:
+            loss.check_target(target[start : start + rows], model.output_shape)
+        except ValueError as error:
+            raise type(error)(str(error).replace("targets", name, 1)) from None
+
+
+SHAPE_ONLY = ("Flatten", "Reshape", "Dropout")  # layers that leave an activation what it is
+
+
+def warn_of_double_activation(model: Layer, loss: Any) -> None:
+    """Warn if the model ends in the activation that a loss for logits applies itself."""
+    if not getattr(loss, "expects_logits", False):
+        return
     last = model
-    while getattr(last, "layers", ()):
-        last = last.layers[-1]
+    while last.children:
+        inside = getattr(last, "layers", None) or list(last.children.values())
+        kept = [layer for layer in inside if type(layer).__name__ not in SHAPE_ONLY]
+        if not kept:
+            return
+        last = kept[-1]
     name = type(last).__name__
-    if getattr(loss, "expects_logits", False) and name in ("Softmax", "Sigmoid"):
+    if name in ("Softmax", "Sigmoid"):
         warnings.warn(
             f"{name} before {type(loss).__name__}, which expects logits and applies it itself: "
             f"leave {name} out",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -181,8 +201,24 @@ def all_finite(*arrays: Array) -> bool:
     return bool(xp.stack([xp.isfinite(array).all() for array in arrays]).all())
 
 
-def metric_value(name: str, value: Any) -> float:
-    """Value of a metric as a float; TypeError if it is not one number, a warning if it is NaN."""
+def metric_value(name: str, metric: Callable, y: Array, target: Array) -> float:
+    """Value of a metric as a float, with a warning if it is NaN.
+
+    Raises TypeError if the metric does not return one number, and ValueError if it writes to its
+    arguments, which are read-only.
+
+    >>> import numpy as np
+    >>> metric_value("largest", lambda y, t: y.max(), np.ones(2), np.ones(2))
+    1.0
+    """
+    try:
+        value = metric(y, target)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise ValueError(
+            f"metric {name!r} changes its arguments: write to a copy, prediction.copy()"
+        ) from error
     try:
         number = float(value)
     except (TypeError, ValueError):

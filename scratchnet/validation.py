@@ -4,6 +4,7 @@ import difflib
 import inspect
 import math
 import operator
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -133,14 +134,31 @@ def constructor_options(kind: type) -> list[str]:
 
 
 def constructor_call(thing: Any) -> str:
-    """Python expression that makes a layer or loss like this one, without its name.
+    """Python expression that makes a layer, loss or optimizer like this one, without its name.
 
-    The constructor of a layer or loss stores each argument in an attribute of the same name.
+    The constructor stores each argument in an attribute of the same name; an argument without one
+    is left out.
 
     >>> from scratchnet.layers import Dropout
     >>> constructor_call(Dropout(0.5, name="noise"))
     'Dropout(rate=0.5)'
     """
-    options = [option for option in constructor_options(type(thing)) if option != "name"]
-    values = ", ".join(f"{option}={getattr(thing, option)!r}" for option in options)
+    values = ", ".join(f"{name}={text}" for name, text in described_options(thing).items())
     return f"{type(thing).__name__}({values})"
+
+
+def described_options(thing: Any) -> dict[str, str]:
+    """Arguments of the constructor as text, {name: repr}, without `name`; equal in each process.
+
+    The address in the text of a function, which differs between processes, is left out.
+
+    >>> from scratchnet.optimizers import SGD, ClipByValue
+    >>> described_options(SGD(0.1, clip=ClipByValue(1.0)))["clip"]
+    'ClipByValue(limit=1.0)'
+    """
+    values = vars(thing) if hasattr(thing, "__dict__") else {}
+    return {
+        option: re.sub(r" at 0x[0-9a-fA-F]+", "", repr(values[option]))
+        for option in constructor_options(type(thing))
+        if option != "name" and option in values
+    }

@@ -21,18 +21,26 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # "*" is every module that the list does not name.
 ORDER = {
     "scratchnet": """
-        __init__ paths archives validation hints backend inputs numerics initializers layers
-        loss_base losses schedules metrics optimizers saving threads training_checks training
-        callbacks gradcheck_contract gradcheck gradcheck_cases models boltzmann data plots lesson
-        doctor cli __main__
+        __init__ paths archives validation hints backend inputs numerics parallel initializers
+        layers loss_base losses schedules metrics optimizers saving threads training_checks training_run
+        training
+        callbacks gradcheck_contract gradcheck_patterns gradcheck_formulas gradcheck_retries
+        gradcheck_causes gradcheck gradcheck_cases models boltzmann data plots pages
+        lesson doctor cli __main__
     """.split(),
-    "scratchnet.layers": "plain shapes parameters base * conv summary sequential".split(),
+    "scratchnet.layers": """
+        plain shapes parameters base * conv summary sequential skip weight_regularization
+    """.split(),
     "scratchnet.layers.conv": "im2col padding space_to_depth fast_paths *".split(),
+    "scratchnet.parallel": """
+        group blas shared_memory thread_group process_group mpi_group choice running __init__
+    """.split(),
     "scratchnet.boltzmann": "plain machine likelihood learning estimators ratings deep".split(),
 }
 NO_MODULE_OF_THAT_NAME = {  # tests that are not named after one module, and their subject
     "test_architecture.py": "the source of all modules",
     "test_golden.py": "values of PyTorch and Keras, of layers, losses and optimizers",
+    "test_gradcheck_styles.py": "gradcheck of right layers in other styles: no false alarm",
     "test_gradcheck_tuples.py": "gradcheck of layers with several inputs or outputs",
     "test_language.py": "the texts of all modules",
     "layers/test_layers.py": "the layer contract, for every layer",

@@ -227,7 +227,7 @@ def refused(path, sentence, **changes):
         ({"seed": 1}, "seed=0, this one has seed=1"),
         ({"samples": 36}, "samples=37, this one has samples=36"),
         ({"shuffle": False}, "shuffle=True, this one has shuffle=False"),
-        ({"optimizer": SGD()}, "optimizer='Adam', this one has optimizer='SGD'"),
+        ({"optimizer": SGD()}, "optimizer=Adam, this one has optimizer=SGD"),
     ],
 )
 def test_a_run_of_other_settings_is_not_resumed(changes, sentence, path):

@@ -70,8 +70,16 @@ def test_a_prediction_that_is_no_probability_is_named_as_the_cause(p):
     assert "learning rate" not in said
 
 
-def test_nan_passes_so_that_fit_can_call_it_divergence():
-    assert np.isnan(BinaryCrossEntropy()(f32([[np.nan]]), f32([[1]])))
+def test_nan_passes_forward_so_that_fit_can_call_it_divergence():
+    assert np.isnan(BinaryCrossEntropy().forward(f32([[np.nan]]), f32([[1]]))[0])
+
+
+def test_the_value_of_a_prediction_with_nan_is_refused():
+    refused(
+        lambda: BinaryCrossEntropy()(f32([[np.nan]]), f32([[1]])),
+        "BinaryCrossEntropy expects predictions without NaN",
+        error=ValueError,
+    )
 
 
 def test_all_targets_can_be_checked_before_the_first_update():

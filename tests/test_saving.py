@@ -11,10 +11,20 @@ from killed_run import everything, train, unchanged
 
 from scratchnet.backend import float64
 from scratchnet.boltzmann import BernoulliRBM
-from scratchnet.layers import BatchNormalization, Dense, ReLU, Sequential, Tanh
+from scratchnet.layers import (
+    LSTM,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    LeakyReLU,
+    ReLU,
+    Sequential,
+    Tanh,
+)
 from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
-from scratchnet.saving import FileError, load, save
+from scratchnet.saving import FileError, load, read, save
 
 
 def build(seed, *encoder):
@@ -190,9 +200,10 @@ def test_a_file_that_does_not_fit_is_refused(changes, sentence, path):
         ([Dense(4), Tanh()], "holds a model of the layers .*ReLU.*; this one has .*Tanh.*: build"),
         ([ReLU(), Dense(4)], "holds a model of the layers .*: build the model that was saved"),
         ([Dense(4), ReLU(), ReLU()], "holds a model of the layers .*: build the model that"),
-        ([Dense(5), ReLU()], r"is \(3, 4\) float32, but this model's is \(3, 5\) float32: build"),
+        ([Dense(5), ReLU()], r"holds a Dense 'encoder/dense' with units=4; this one has units=5: build"),
+        ([Dense(4, use_bias=False), ReLU()], "with use_bias=True; this one has use_bias=False"),
     ],
-    ids=["kind", "order", "number", "size"],
+    ids=["kind", "order", "number", "size", "option"],
 )
 def test_a_model_of_another_build_refuses_the_file(other, sentence, path):
     refused(path, sentence, build(2, *other))
@@ -220,3 +231,72 @@ def test_what_is_no_layer_is_refused_with_the_way_to_write_it(tmp_path):
             with pytest.raises(TypeError, match=words):
                 call(thing, tmp_path / "file.npz")
     assert not list(tmp_path.iterdir())
+
+
+OPTIONS = {
+    "slope": (LeakyReLU(0.3), LeakyReLU(0.01), (5,), "negative_slope=0.3"),
+    "epsilon": (BatchNormalization(), BatchNormalization(epsilon=0.5), (5,), "epsilon=0.001"),
+    "padding": (
+        Conv2D(2, 3, padding="same"),
+        Conv2D(2, 3, padding="valid"),
+        (6, 6, 2),
+        "padding='same'",
+    ),
+    "dilation": (
+        Conv2D(2, 3, dilation_rate=2),
+        Conv2D(2, 3),
+        (6, 6, 2),
+        r"dilation_rate=\(2, 2\)",
+    ),
+    "activation": (LSTM(3), LSTM(3, activation="relu"), (4, 5), "activation='tanh'"),
+    "mask": (LSTM(3, mask_value=0.0), LSTM(3), (4, 5), "mask_value=0.0"),
+}
+
+
+@pytest.mark.parametrize("saved, other, shape, words", OPTIONS.values(), ids=OPTIONS.keys())
+def test_a_file_of_a_model_with_other_options_is_refused(saved, other, shape, words, tmp_path):
+    for layer in (saved, other):
+        layer.build(shape, 0)
+    before = [p.value.copy() for _, p in other.parameter_items()]
+    save(saved, tmp_path / "options.npz")
+    with pytest.raises(FileError, match=words):
+        load(other, tmp_path / "options.npz")
+    for (_, p), value in zip(other.parameter_items(), before, strict=True):
+        np.testing.assert_array_equal(p.value, value)
+
+
+@pytest.mark.parametrize(
+    "saved, other",
+    [
+        (Dense(3), Dense(3, kernel_initializer="he_normal")),
+        (Dropout(0.5), Dropout(0.1)),
+        (Dense(3, name="a"), Dense(3, name="b")),
+    ],
+    ids=["initializer", "rate", "name"],
+)
+def test_options_without_effect_on_the_output_may_differ(saved, other, tmp_path):
+    for layer in (saved, other):
+        layer.build((5,), 0)
+    save(saved, tmp_path / "options.npz")
+    load(other, tmp_path / "options.npz")
+
+
+def test_a_file_without_options_is_read(path):
+    with np.load(path) as file:
+        arrays = dict(file)
+    info = json.loads(str(arrays.pop("info")))
+    del info["options"]  # as in files of version 0.1
+    np.savez(path, info=json.dumps(info), **arrays)
+    load(build(2), path)
+
+
+def test_a_compressed_checkpoint_is_refused_before_it_is_read(tmp_path, peak_memory):
+    path = tmp_path / "run.npz"
+    info = json.dumps({"scratchnet": 1, "kind": "checkpoint"})
+    np.savez_compressed(path, info=np.array(info), zeros=np.zeros(20_000_000))
+
+    def refuse():
+        with pytest.raises(FileError, match="not a complete scratchnet file"):
+            read(path, ["checkpoint"])
+
+    assert peak_memory(refuse) < 10e6

@@ -5,7 +5,7 @@ import pytest
 from refusals import f32, model_of, refused, says
 
 from scratchnet.callbacks import Callback, Checkpoint, EarlyStopping, RaiseInterrupt
-from scratchnet.layers import Dense, Sequential, Sigmoid, Softmax
+from scratchnet.layers import Dense, Dropout, Flatten, Sequential, Sigmoid, Softmax, TimeDistributed
 from scratchnet.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from scratchnet.metrics import accuracy
 from scratchnet.models.gan import GAN
@@ -99,6 +99,34 @@ def test_an_activation_before_a_loss_that_expects_logits_causes_a_warning(layer,
     model = model_of([Sequential([Dense(3), layer])], (4,))
     with pytest.warns(UserWarning, match=f"{type(layer).__name__} before .* expects logits"):
         train(model, y=target, loss=loss)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [Sequential([Dense(4), Softmax()])],
+        [Dense(4), Softmax(), Flatten()],
+        [Dense(4), Sequential([Sequential([Softmax()]), Dropout(0.5)])],
+    ],
+    ids=["part", "before Flatten", "two parts"],
+)
+def test_an_activation_inside_a_part_is_found_by_fit_and_evaluate(layers):
+    labels = np.arange(60) % 4
+    for use in (lambda model: train(model, y=labels, loss=SoftmaxCrossEntropy()), evaluate_labels):
+        with pytest.warns(UserWarning, match="Softmax before .* expects logits") as caught:
+            use(model_of(layers, (4,)))
+        assert len(caught) == 1
+
+
+def evaluate_labels(model):
+    evaluate(model, SoftmaxCrossEntropy(), X, np.arange(60) % 4)
+
+
+def test_an_activation_at_each_step_is_found():
+    model = model_of([TimeDistributed(Sequential([Dense(2), Sigmoid()]))], (4, 2))
+    x = f32(np.ones((6, 4, 2)))
+    with pytest.warns(UserWarning, match="Sigmoid before .* expects logits"):
+        evaluate(model, BinaryCrossEntropy(from_logits=True), x, x)
 
 
 def test_a_metric_is_computed_over_all_samples():

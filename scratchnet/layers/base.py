@@ -30,7 +30,6 @@ from scratchnet.layers.shapes import (
     with_checked_arrays,
     with_stored_shapes,
 )
-from scratchnet.validation import constructor_call
 
 
 class Layer(WithHints):
@@ -68,6 +67,10 @@ class Layer(WithHints):
     needs_whole_batch = False
     splits_batch = False  # True: a training step may compute parts of a batch on threads
     takes_mask = False  # True: forward has the option mask, see `output_mask`
+    takes_state = False  # True: forward has the option initial_state, see `final_state`
+    # number of the last axes of a sample whose size `build` must know; the sizes of the axes before
+    # may be None and differ from batch to batch. None: all axes
+    fixed_axes: int | None = None
     keeps_steps = False  # True: y has the steps of x (N, T, ...), so that a mask passes this layer
 
     def __init__(self, name: str | None = None):
@@ -154,6 +157,31 @@ class Layer(WithHints):
         """Mask (N, T) of the first layer that has one, for the loss; None without such a layer."""
         masks = (layer.input_mask(c) for layer, c in self.sublayer_caches(cache))
         return next((mask for mask in masks if mask is not None), None)
+
+    def final_state(self, cache):
+        """State after the last step, for ``initial_state`` of the next part of a long sequence.
+
+        None for a layer without one. The state of a model holds those of its layers.
+        """
+        return None
+
+    def run(self, x, initial_state=None):
+        """Compute (y, state) at inference: a long sequence in parts, each from the state before.
+
+        >>> import numpy as np
+        >>> from scratchnet.layers import GRU, Sequential
+        >>> model = Sequential([GRU(2)])
+        >>> model.build((None, 1), 0)
+        (2,)
+        >>> x = np.ones((1, 5, 1), "float32")
+        >>> y, state = model.run(x[:, :3])
+        >>> y, state = model.run(x[:, 3:], state)
+        >>> bool(abs(y - model(x)).max() < 1e-6)
+        True
+        """
+        options = {} if initial_state is None else {"initial_state": initial_state}
+        y, cache = self.forward(x, **options)
+        return y, self.final_state(cache)
 
     def check_input(self, x):
         """Raise TypeError or ShapeError if x does not fit; `forward` calls this method first.
@@ -346,9 +374,6 @@ class Layer(WithHints):
         """Name of a layer without a given one, as in Keras: MaxPooling2D -> max_pooling2d."""
         word_start = r"(?<=[a-z])(?=[A-Z][a-z])|(?<=2D)(?=[A-Z])"  # Max|Pooling2D, Leaky|ReLU
         return re.sub(word_start, "_", type(self).__name__).lower()
-
-    def __repr__(self):
-        return constructor_call(self)
 
 
 @functools.cache

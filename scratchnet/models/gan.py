@@ -1,6 +1,5 @@
 """Generative adversarial network: a generator learns from the gradient of a discriminator."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,15 +8,16 @@ from scratchnet.layers.base import Layer
 from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.optimizers import Optimizer
 from scratchnet.saving import model_arrays
-from scratchnet.training import History, batches, raise_diverged
+from scratchnet.training import batches
 from scratchnet.training_checks import (
-    all_finite,
     check_data,
     check_model,
     check_optimizer,
     check_options,
     check_seed,
+    warn_of_double_activation,
 )
+from scratchnet.training_run import Guard, History
 from scratchnet.validation import check_float, check_positive_int
 
 
@@ -141,22 +141,25 @@ class GAN:
             optimizer.bind(model)
         if optimizer_d is optimizer_g:
             raise ValueError("a GAN needs two optimizers, one for each network; got the same twice")
-        seed = check_seed(seed)
+        warn_of_double_activation(self.discriminator, self.loss)
+        seed, optimizers = check_seed(seed), (optimizer_d, optimizer_g)
         history: History = {"discriminator": [], "generator": []}
+        guard = Guard([self.generator, self.discriminator], optimizers)
         for epoch in range(epochs):
-            backup = self._state(optimizer_d, optimizer_g)
+            guard.save()
             try:
-                losses = self._epoch(x, batch_size, RNG(seed).fork(epoch), optimizer_d, optimizer_g)
-                if not all(map(math.isfinite, losses)) or not all_finite(*self._arrays()):
-                    self._restore(backup, optimizer_d, optimizer_g)
-                    raise_diverged(history, "losses", losses, epoch)
+                rng = RNG(seed).fork(optimizer_g.epochs)
+                losses = self._epoch(x, batch_size, rng, *optimizers)
+                guard.check(dict(zip(history, losses, strict=True)), epoch, history)
                 for column, value in zip(history.values(), losses, strict=True):
                     column.append(value)
+                for optimizer in optimizers:
+                    optimizer.epochs += 1
                 if on_epoch is not None:
                     on_epoch(epoch, history)
             except KeyboardInterrupt:
                 if len(history["generator"]) == epoch:  # in the middle of an epoch
-                    self._restore(backup, optimizer_d, optimizer_g)
+                    guard.restore()
                 break
         return history
 
@@ -170,21 +173,6 @@ class GAN:
             values = self.train_step(x[i], z_d, z_g, optimizer_d, optimizer_g)
             sums = [s + value * len(z_d) for s, value in zip(sums, values, strict=True)]
         return [float(total) / len(x) for total in sums]
-
-    def _arrays(self):
-        """All arrays of both networks that training changes."""
-        both = self.generator, self.discriminator
-        return [array for model in both for array in model_arrays(model).values()]
-
-    def _state(self, *optimizers):
-        return [a.copy() for a in self._arrays()], [o.get_state() for o in optimizers]
-
-    def _restore(self, state, *optimizers):
-        arrays, optimizer_states = state
-        for array, saved in zip(self._arrays(), arrays, strict=True):
-            array[...] = saved
-        for optimizer, saved in zip(optimizers, optimizer_states, strict=True):
-            optimizer.set_state(saved)
 
     def codes(self, n: int, seed: int | RNG) -> Array:
         """Random codes z ~ N(0, I) for n samples, (n, Z), on the generator's device."""

@@ -9,8 +9,10 @@ from scratchnet.layers.sampling import Sampling
 from scratchnet.layers.sequential import Sequential
 from scratchnet.losses import BinaryCrossEntropy, GaussianNLL
 from scratchnet.numerics import kl_to_standard_normal, logsumexp, sigmoid, softplus
-from scratchnet.training import History, batches, fit
-from scratchnet.training_checks import check_data, check_options
+from scratchnet.optimizers import Optimizer
+from scratchnet.training import batches, evaluate, fit
+from scratchnet.training_checks import check_data, check_options, check_targets, check_validation
+from scratchnet.training_run import History, Metrics
 from scratchnet.validation import check_positive_int
 
 
@@ -55,19 +57,44 @@ class VAE:
         """Draw the initial weights for samples of this shape; return the output shape."""
         return self.model.build(input_shape, seed)
 
-    def fit(self, x: Array, **settings: Any) -> History:
-        """Train on x with the settings of `scratchnet.training.fit`.
+    def fit(
+        self,
+        x: Array,
+        *,
+        optimizer: Optimizer,
+        validation: Array | tuple[Array, Array] | None = None,
+        metrics: Metrics | None = None,
+        **settings: Any,
+    ) -> History:
+        """Train on x; return the history.
 
-        The history has the keys "reconstruction", "kl" (times beta), "loss" (their sum) and
-        "seconds".
+        Its keys are "reconstruction", "kl" (times beta), "loss" (their sum) and "seconds"; with
+        validation also "val_reconstruction", "val_kl" and "val_loss" = -ELBO, as in `evaluate`:
+        with one random code per sample, the same in each epoch, and beta = 1. Callbacks see the
+        same keys during the run.
+
+        Parameters
+            validation   samples that are not trained on, or a pair of them and the same again
+            metrics      {name: function(prediction, x)}, of the decoder's output for random codes;
+                         in validation for the mean codes
+            settings     the other settings of `scratchnet.training.fit`
+
+        Raises ValueError for pixels outside [0, 1] where sigma is None, and the errors of `fit`.
         """
-        check_options("VAE.fit", ["VAE.fit", "fit"], {k: 0 for k in settings if k == "loss"}, fit)
-        history = fit(self.model, x, x, loss=self.loss, **settings)
-        terms = {"reconstruction": history.get("loss", []), "kl": history.get("penalty", [])}
-        return terms | {
-            "loss": [sum(both) for both in zip(*terms.values(), strict=True)],
-            "seconds": history.get("seconds", []),
-        }
+        own = {word: 0 for word in settings if word in ("loss", "target", "validate", "report")}
+        check_options("VAE.fit", ["VAE.fit", "fit"], own, self.fit)
+        if validation is not None and not isinstance(validation, (tuple, list)):
+            validation = (validation, validation)
+        x, validation = self._check(x), check_validation(self.model, validation)
+        if validation is not None:
+            self._check(validation[0], "validation ")
+
+        def validate(x, target, metrics):
+            measured = evaluate(self.model, self.loss, x, target, metrics) if metrics else {}
+            return self.evaluate(x) | {name: measured[name] for name in metrics}
+
+        settings |= dict(validation=validation, metrics=metrics, validate=validate, report=_terms)
+        return fit(self.model, x, x, loss=self.loss, optimizer=optimizer, **settings)
 
     def encode(self, x: Array) -> tuple[Array, Array]:
         """Mean m and log variance v of q(z | x), (N, Z) each."""
@@ -99,7 +126,7 @@ class VAE:
 
         Returns {"reconstruction": ..., "kl": ..., "loss": their sum}.
         """
-        x, _ = check_data(self.model, x)
+        x = self._check(x)
         rng, reconstruction, kl = as_rng(seed), 0, 0
         for s in batches(len(x), batch_size):
             m, v = self.encode(x[s])
@@ -126,7 +153,7 @@ class VAE:
         Burda, Grosse and Salakhutdinov (2016), equation 8.
         """
         check_positive_int("log_likelihood", "samples", samples)
-        x, _ = check_data(self.model, x)
+        x = self._check(x)
         rng, bounds = as_rng(seed), []
         for s in batches(len(x), batch_size):
             m, v = self.encode(x[s])
@@ -141,6 +168,17 @@ class VAE:
             bounds.append(logsumexp(log_w, axis=0)[0] - math.log(samples))
         return xp_of(x).concatenate(bounds)  # (N,)
 
+    def _check(self, x, of=""):
+        """Check samples as `fit` does, and that pixels lie in [0, 1] for the Bernoulli model."""
+        x, _ = check_data(self.model, x, of=of)
+        try:
+            check_targets(self.model, self.loss, f"{of}pixels", x)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}: scale them, x / x.max(), or use VAE(..., sigma=...) for any values"
+            ) from None
+        return x
+
     def _log_likelihood(self, x, z):
         """log p(x | z) (N,), for the output a of the decoder.
 
@@ -154,3 +192,10 @@ class VAE:
         else:
             each = x * a - softplus(a)
         return each.reshape(len(x), -1).sum(axis=1)
+
+
+def _terms(numbers):
+    """Both terms of the loss under their names, and their sum, of the numbers of `fit`."""
+    numbers = dict(numbers)
+    terms = {"reconstruction": numbers.pop("loss"), "kl": numbers.pop("penalty", 0.0)}
+    return terms | {"loss": sum(terms.values())} | numbers

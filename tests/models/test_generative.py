@@ -6,8 +6,9 @@ from numpy.testing import assert_allclose
 from scipy.stats import norm
 
 from scratchnet.backend import RNG, float64
+from scratchnet.callbacks import Callback
 from scratchnet.gradcheck import gradcheck
-from scratchnet.layers import Dense, LeakyReLU, Sampling, Sequential, Tanh
+from scratchnet.layers import Dense, LeakyReLU, Sampling, Sequential, Sigmoid, Tanh
 from scratchnet.losses import KLToStandardNormal
 from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
@@ -237,3 +238,62 @@ def test_no_subnormal_number_stays_in_an_optimizer_whose_gradients_vanished(opti
             for name, v in optimizer.vectors.items():
                 small = (v != 0) & (np.abs(v) < np.finfo("float32").tiny)
                 assert not small.any(), f"{name} after {t} updates"
+
+
+# ------------------------------------------------------------- fit of a VAE beyond the plain one
+
+
+def random_code_vae(beta=1.0):
+    """m = 1 and v = 0 for every x, logits 3 (z_1 + z_2): the loss depends on the code."""
+    vae = VAE(Sequential([Dense(4)]), Sequential([Dense(8)]), beta=beta)
+    vae.build((8,), 0)
+    encoder, decoder = vae.encoder.layers[0], vae.decoder.layers[0]
+    encoder.W[...], encoder.b[...] = 0, [1, 1, 0, 0]
+    decoder.W[...], decoder.b[...] = 3, 0
+    return vae
+
+
+def ink(n=100):
+    return (np.random.default_rng(3).random((n, 8)) > 0.5).astype("float32")
+
+
+@pytest.mark.parametrize("beta", [1.0, 4.0])
+def test_validation_of_a_vae_reports_both_terms_of_the_bound_for_random_codes(beta):
+    vae, x, seen = random_code_vae(beta), ink(2000), []
+
+    class Record(Callback):
+        def on_epoch_end(self, run):
+            seen.append(run.history["val_loss"][-1])
+
+    options = {"optimizer": SGD(1e-12), "callbacks": [Record()], "verbose": False}
+    history = vae.fit(x, validation=x, metrics={"mean": lambda y, t: y.mean()}, **options)
+    bound = vae.evaluate(x)
+    assert history["val_kl"][0] == pytest.approx(1.0, rel=1e-4)  # m^2 / 2, twice
+    assert history["kl"][0] == pytest.approx(beta, rel=1e-4)
+    assert history["val_reconstruction"][0] == pytest.approx(bound["reconstruction"], rel=1e-5)
+    assert history["val_loss"] == seen == [bound["reconstruction"] + bound["kl"]]
+    assert history["val_mean"][0] == pytest.approx(6, rel=1e-4)  # 3 (1 + 1), at the mean codes
+    assert len(history["mean"]) == 1
+
+
+@pytest.mark.parametrize("of", ["", "validation "])
+def test_a_bernoulli_vae_refuses_pixels_outside_0_and_1_before_the_first_update(of):
+    vae, x = random_code_vae(), ink()
+    before = vae.model.parameters.copy()
+    train, held_out = (255 * x, x) if not of else (x, 255 * x)
+    with pytest.raises(ValueError, match=rf"{of}pixels in \[0, 1\]; got 255: scale them.*sigma="):
+        vae.fit(train, validation=held_out, optimizer=SGD(0.1), verbose=False)
+    np.testing.assert_array_equal(vae.model.parameters, before)
+    for call in (vae.evaluate, vae.log_likelihood):
+        with pytest.raises(ValueError, match=r"pixels in \[0, 1\]"):
+            call(255 * x)
+    gaussian = VAE(Dense(4), Dense(8), sigma=1.0)
+    gaussian.build((8,), 0)
+    assert np.isfinite(gaussian.evaluate(x - 0.7)["loss"])
+
+
+def test_a_discriminator_that_ends_in_a_sigmoid_causes_a_warning():
+    g, d = small_gan().generator, Sequential([Dense(1), Sigmoid()])
+    d.build((6,), 0)
+    with pytest.warns(UserWarning, match="Sigmoid before BinaryCrossEntropy, which expects logits"):
+        GAN(g, d).fit(pixels(), optimizer_d=Adam(), optimizer_g=Adam())

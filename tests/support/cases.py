@@ -56,7 +56,7 @@ def registered():
         one_output = [
             c | {"return_state": False} if "return_state" in c else c for c in combinations
         ]
-        for i, options in enumerate(few(one_output)):
+        for i, options in enumerate(few(one_output) if shapes else []):
             values = (f"{o}={getattr(v, '__name__', v)}" for o, v in options.items())
             case = Case(layer_maker(name, options), shapes[i % len(shapes)])
             cases[f"{name}({', '.join(values)})"] = case

@@ -1,0 +1,190 @@
+"""State of a training run: its settings, its history, and the copy that a failed epoch restores."""
+
+import dataclasses
+import math
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from scratchnet.backend import Array, to_numpy, xp_of
+from scratchnet.inputs import read_only
+from scratchnet.layers.base import Layer
+from scratchnet.optimizers import Optimizer
+from scratchnet.saving import model_arrays
+from scratchnet.training_checks import all_finite, metric_value
+from scratchnet.validation import described_options
+
+__all__ = ["EpochNumbers", "Guard", "History", "Metrics", "Run", "TrainingDiverged", "run_settings"]
+
+FINGERPRINT = 64  # samples of an array that its fingerprint depends on
+
+Metrics: TypeAlias = dict[str, Callable[[Array, Array], Any]]  # {name: f(prediction, target)}
+History: TypeAlias = dict[str, list[float]]
+
+
+class TrainingDiverged(ArithmeticError):
+    """Error of a run whose loss became NaN or infinite; `history` holds the epochs before."""
+
+    history: History | None = None
+
+
+@dataclasses.dataclass
+class Run:
+    """State of a `fit` in progress, the argument of a callback's methods."""
+
+    model: Layer
+    optimizer: Optimizer
+    epochs: int  # to do in all
+    settings: dict[str, Any]
+    callbacks: list
+    epoch: int = 0  # done so far
+    history: History = dataclasses.field(default_factory=dict)
+    stop: bool = False  # a callback sets it to True to end the run after this epoch
+    interrupted: bool = False  # True after Ctrl-C
+
+    def add(self, numbers: dict[str, float]) -> None:
+        """Add the numbers of an epoch to the history."""
+        for name, number in numbers.items():
+            self.history.setdefault(name, []).append(number)
+        self.epoch += 1
+        self.optimizer.epochs += 1
+
+    def line(self) -> str:
+        """The last epoch in one line: epoch 3/20  loss 0.1234  0.5 s."""
+        last = {name: column[-1] for name, column in self.history.items()}
+        words = [f"epoch {self.epoch}/{self.epochs}"]
+        words += [f"{name} {number:.4f}" for name, number in last.items() if name != "seconds"]
+        return "  ".join([*words, f"{last['seconds']:.1f} s"])
+
+
+class Guard:
+    """Copy of the arrays of models and optimizers, to restore where an epoch fails.
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dense
+    >>> from scratchnet.optimizers import SGD
+    >>> model = Dense(1)
+    >>> model.build((1,), 0)
+    (1,)
+    >>> guard, before = Guard([model], [SGD(0.1)]), model.W.copy()
+    >>> model.W = np.ones((1, 1))
+    >>> guard.restore()
+    >>> bool((model.W == before).all())
+    True
+    """
+
+    def __init__(self, models: Sequence[Layer], optimizers: Sequence[Optimizer]):
+        self.models, self.optimizers = models, optimizers
+        self.save()
+
+    def arrays(self) -> list[Array]:
+        """All arrays that training changes: parameters and running averages."""
+        return [array for model in self.models for array in model_arrays(model).values()]
+
+    def save(self) -> None:
+        """Copy the present state."""
+        self.copies = [array.copy() for array in self.arrays()]
+        self.states = [optimizer.get_state() for optimizer in self.optimizers]
+
+    def restore(self) -> None:
+        """Give models and optimizers the state of the copy."""
+        for array, saved in zip(self.arrays(), self.copies, strict=True):
+            array[...] = saved
+        for optimizer, state in zip(self.optimizers, self.states, strict=True):
+            optimizer.set_state(state)
+
+    def check(self, numbers: dict[str, float], epoch: int, history: History) -> None:
+        """Restore the copy and raise TrainingDiverged unless all numbers and arrays are finite."""
+        wrong = [name for name, number in numbers.items() if not math.isfinite(number)]
+        if not wrong and all_finite(*self.arrays()):
+            return
+        self.restore()
+        name, value = (wrong[0], numbers[wrong[0]]) if wrong else ("parameters", "infinite or NaN")
+        error = TrainingDiverged(
+            f"the {name} became {value} in epoch {epoch + 1}; the model has the parameters of "
+            f"epoch {epoch} again. Lower the learning rate, or clip the gradient: "
+            "clip=ClipByGlobalNorm(1.0)"
+        )
+        error.history = history
+        raise error
+
+
+class EpochNumbers:
+    """Loss, penalty and metrics of the samples of an epoch; they stay on the device until read.
+
+    The loss is a mean over samples, or over the real steps of a loss with a mask: each batch has
+    the `weight` of its loss.
+    """
+
+    def __init__(self, metrics: Metrics):
+        self.metrics, self.outputs = metrics, []
+        self.loss, self.penalty, self.n, self.weight = 0, 0, 0, 0
+
+    def add(self, value, penalty, y, target, weight):
+        """Add a batch: its mean loss and penalty, its predictions and targets."""
+        self.loss = self.loss + value * weight
+        self.penalty = self.penalty + penalty * len(y)
+        self.n, self.weight = self.n + len(y), self.weight + weight
+        if self.metrics:
+            self.outputs.append((y, target))
+
+    def read(self) -> dict[str, float]:
+        """The numbers of all samples, {name: float}."""
+        numbers = {"loss": float(self.loss) / max(self.weight, 1)}
+        if type(self.penalty) not in (int, float):  # a plain 0: no layer adds a penalty
+            numbers["penalty"] = float(self.penalty) / self.n
+        if not math.isfinite(numbers["loss"]):  # diverged: predictions that no metric takes
+            return numbers | dict.fromkeys(self.metrics, math.nan)
+        if self.metrics:
+            xp = xp_of(self.outputs[0][0])
+            y, target = (read_only(xp.concatenate(p)) for p in zip(*self.outputs, strict=True))
+            for name, metric in self.metrics.items():
+                numbers[name] = metric_value(name, metric, y, target)
+        return numbers
+
+
+def run_settings(
+    x: Array,
+    target: Array,
+    validation: tuple[Array, Array] | None,
+    optimizer: Optimizer,
+    parts: dict[str, Any],
+    **numbers: Any,
+) -> dict[str, Any]:
+    """Settings that a resumed run must share, as text and numbers, {name: value}.
+
+    Parameters
+        parts     {name: object}, described by their constructor calls
+        numbers   further settings
+    """
+    return (
+        {"samples": len(x), "data": fingerprint(x, target), **numbers}
+        | {name: described(part) for name, part in parts.items()}
+        | {"validation": validation and fingerprint(*validation)}
+        | {"optimizer": type(optimizer).__name__, "running vectors": list(optimizer.slots)}
+        | described_options(optimizer)
+        | {"learning_rate": described(optimizer.initial_rate)}
+    )
+
+
+def described(part: Any) -> str:
+    """Text of an object that is equal in each process: its constructor call, or its class."""
+    if isinstance(part, (int, float)):
+        return repr(part)
+    options = ", ".join(f"{name}={text}" for name, text in described_options(part).items())
+    return f"{getattr(part, '__name__', type(part).__name__)}({options})"
+
+
+def fingerprint(*arrays: Array) -> str:
+    """Shapes of arrays and a checksum of up to 64 of their samples, evenly spaced.
+
+    >>> fingerprint(np.zeros((3, 2)))
+    '(3, 2) f288b395'
+    """
+    checksum = 0
+    for array in arrays:
+        rows = np.linspace(0, len(array) - 1, min(len(array), FINGERPRINT)).astype(int)
+        checksum = zlib.crc32(np.ascontiguousarray(to_numpy(array[rows])).tobytes(), checksum)
+    return " ".join([*(str(array.shape) for array in arrays), f"{checksum:08x}"])
