@@ -24,6 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.special
 
+from scratchnet.batch_rows import current_rows
 from scratchnet.validation import unknown_name
 
 try:  # the import also works on a machine without a GPU: see gpu_problem()
@@ -255,6 +256,16 @@ def erf(x):
     return special.erf(x)
 
 
+def overflow_to_infinity() -> AbstractContextManager:
+    """Context in which an overflow gives infinity without NumPy's warning; CuPy never warns.
+
+    >>> with overflow_to_infinity():
+    ...     print(np.exp(np.array([1000.0])))
+    [inf]
+    """
+    return np.errstate(over="ignore")
+
+
 # --------------------------------------------------------------------------------- random numbers
 
 
@@ -326,9 +337,13 @@ class RNG:
 
     def _draw(self, kind, like):
         # always float32: one seed then gives the same numbers, rounded to it, in both precisions
-        xp = xp_of(like)
+        xp, shape, own = xp_of(like), like.shape, None
         generator = self._generator(np if _parity.get() else xp)
-        numbers = getattr(generator, kind)(like.shape, dtype="float32")
+        if (rows := current_rows()) is not None:  # a worker's part of a batch
+            generator = rows.copy_of(generator, self, xp.__name__)
+            shape, own = rows.within(shape) or (shape, None)
+        numbers = getattr(generator, kind)(shape, dtype="float32")
+        numbers = numbers if own is None else numbers[own]
         # in parity a copy from the CPU: slow, but the same numbers on each device
         return xp.asarray(numbers).astype(like.dtype, copy=False)
 

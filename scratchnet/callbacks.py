@@ -152,6 +152,9 @@ class Checkpoint(Callback):
             self._write(run)
 
     def _write(self, run):
+        run.gather()
+        if not run.is_first:
+            return
         states = {"optimizer": run.optimizer.get_state()}
         states |= {f"callbacks/{i}": c.get_state() for i, c in enumerate(run.callbacks)}
         arrays = model_arrays(run.model)

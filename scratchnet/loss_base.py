@@ -42,7 +42,7 @@ class Loss(WithHints):
     differs from these:
 
         needs_whole_batch = False   the loss of a batch is the mean of the losses of its samples
-        splits_batch = False        True: a training step may compute parts of the batch on threads
+        splits_batch = False        True: workers may each compute a part of a batch
         expects_logits = False      True: predictions are the numbers before the sigmoid or softmax
 
     >>> from scratchnet.gradcheck import gradcheck
@@ -79,6 +79,25 @@ class Loss(WithHints):
     def backward(self, cache: Any) -> Any:
         """The gradient dL/dprediction, of the prediction's shape."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def costs(self, prediction: Array, target: Array) -> Array:
+        """The terms of the sum in L, an array whose sum is n L; `WeightedLoss` multiplies them."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no costs(prediction, target), the array of the terms of "
+            "its sum: define this method to weight them"
+        )
+
+    def label_weights(self, prediction: Array, target: Array) -> Array | None:
+        """Weight of each position by its label, (N, ...); None if all are 1."""
+        return None
+
+    def batch_weight(self, prediction: Array, target: Array) -> Any:
+        """Weight of the loss of this batch in a mean over batches: the number of its samples."""
+        return len(prediction)
+
+    def divisor(self, prediction: Array, target: Array) -> Any:
+        """The divisor n, see the head of losses.py."""
+        return self._n(prediction)
 
     def check_prediction(self, prediction: Array) -> None:
         """Raise ValueError if predictions lie outside the domain of the formula. NaN passes."""
@@ -143,7 +162,22 @@ def with_mask(loss: Loss, prediction: Array, masked: Array | None) -> Loss:
     """
     if masked is None or prediction.ndim < 3 or prediction.shape[:2] != masked.shape:
         return loss
+    if isinstance(loss, WeightedLoss):
+        return WeightedLoss(loss.loss, loss.weights, masked)
     return MaskedLoss(loss, masked)
+
+
+def batch_weight(loss: Any, prediction: Array, target: Array) -> Any:
+    """Weight of the loss of a batch in a mean over batches; the number of samples by default.
+
+    >>> import numpy as np
+    >>> from scratchnet.losses import MeanSquaredError
+    >>> y = np.zeros((2, 1))
+    >>> batch_weight(MeanSquaredError(), y, y)
+    2
+    """
+    method = getattr(loss, "batch_weight", None)
+    return len(prediction) if method is None else method(prediction, target)
 
 
 class MaskedLoss(Loss):
@@ -156,10 +190,6 @@ class MaskedLoss(Loss):
     Parameters
         loss     the loss of one step
         masked   (N, T), True where a sample has no step t, see `Layer.input_mask`
-
-    Attributes
-        weight   the weight of this batch in a mean over batches: the number of steps that exist
-                 for "mean", N for "per_sample"
 
     >>> import numpy as np
     >>> from scratchnet.losses import MeanSquaredError
@@ -174,7 +204,6 @@ class MaskedLoss(Loss):
         super().__init__(loss.reduction)
         self.loss, self.exists = loss, ~masked
         self.n_steps = int(self.exists.sum())
-        self.weight = self.n_steps if self.reduction == "mean" else len(masked)
 
     def forward(self, prediction, target):
         if prediction.shape[:2] != self.exists.shape or target.shape[:2] != self.exists.shape:
@@ -194,9 +223,125 @@ class MaskedLoss(Loss):
             dy[self.exists] = self.loss.backward(inner_cache) * self._share()
         return dy
 
+    def batch_weight(self, prediction, target):
+        if self.reduction == "per_sample":
+            return len(prediction)
+        if not self.n_steps:
+            return 0
+        return self.loss.batch_weight(prediction[self.exists], target[self.exists])
+
     def __repr__(self):
         return f"MaskedLoss({self.loss!r})"
 
     def _share(self):
         """The inner loss divides by the R steps, the loss "per_sample" by the N samples."""
         return 1 if self.reduction == "mean" else self.n_steps / len(self.exists)
+
+
+class WeightedLoss(Loss):
+    """Loss with a weight w for each sample, step or pixel.
+
+    L = 1/n sum over positions of w l             dL/dy = w/n dl/dy
+
+    l is the cost of a position, the sum over the m numbers that the prediction has there. The mean
+    is taken over what counts:
+
+        reduction       n
+        "mean"          m times the sum of the weights
+        "per_sample"    the sum of the weights of the samples; N for weights of steps or pixels, so
+                        that the terms of all steps of a sample add up
+
+    Weights of 0 and 1 select positions, as a mask; without a weight above 0 the loss is 0. Class
+    weights and ignored labels of a SoftmaxCrossEntropy are further factors of w. `fit` and
+    `evaluate` make this loss for each batch from their argument `weights`.
+
+    Parameters
+        loss      the loss of all positions, with a method `costs`
+        weights   >= 0, one for each sample, (N,), for each step, (N, T), or for each pixel,
+                  (N, H, W): the first axes of the prediction
+        masked    (N, T), True where a sample has no step t, see `Layer.input_mask`; None: all exist
+
+    >>> import numpy as np
+    >>> from scratchnet.losses import MeanSquaredError, WeightedLoss
+    >>> y, t = np.array([[2.0], [4.0]]), np.zeros((2, 1))
+    >>> loss = WeightedLoss(MeanSquaredError(), np.array([3.0, 1.0]))
+    >>> value, cache = loss.forward(y, t)
+    >>> float(value), loss.backward(cache).ravel()  # (3 * 4 + 1 * 16) / 4, 2 w y / 4
+    (7.0, array([3., 2.]))
+    """
+
+    needs_whole_batch = True
+
+    def __init__(self, loss: Loss, weights: Array, masked: Array | None = None):
+        if not isinstance(loss, Loss):
+            raise TypeError(f"WeightedLoss expects a loss; got {loss!r}")
+        super().__init__(loss.reduction)
+        self.loss, self.weights, self.masked = loss, as_array("weights", weights), masked
+        self.expects_logits = loss.expects_logits
+        if on_host(weights) and not (self.weights.min(initial=0) >= 0):  # NaN is refused, too
+            raise ValueError(f"WeightedLoss expects weights >= 0; got {self.weights.min()}")
+
+    def check_prediction(self, prediction):
+        self.loss.check_prediction(prediction)
+
+    def check_target(self, target, sample_shape):
+        self.loss.check_target(target, sample_shape)
+
+    def forward(self, prediction, target):
+        _, cache = self.loss.forward(prediction, target)
+        costs = self.loss.costs(prediction, target)  # with the weights of the labels
+        w = self._factors(prediction, costs)
+        n = self._divisor(prediction, target, costs)
+        value = (_with_axes(w, costs) * costs).sum() / n
+        # dl/dy is n' times the gradient of the inner loss, which divides by n'
+        factor = w * (self.loss.divisor(prediction, target) / n)
+        return value, (cache, factor)
+
+    def backward(self, cache):
+        inner_cache, factor = cache
+        dy = self.loss.backward(inner_cache)
+        return _with_axes(factor, dy) * dy
+
+    def batch_weight(self, prediction, target):
+        if self.reduction == "per_sample":
+            return self._divisor(prediction, target, prediction)
+        w, labels = self._factors(prediction, prediction), self._labels(prediction, target)
+        return w.sum() if labels is None else (_with_axes(w, labels) * labels).sum()
+
+    def _labels(self, prediction, target):
+        return self.loss.label_weights(prediction, target)
+
+    def _factors(self, prediction, costs):
+        """The weights, in the precision of the prediction, with 0 for masked steps."""
+        w, shape = self.weights.astype(prediction.dtype), self.weights.shape
+        if shape != costs.shape[: len(shape)]:
+            raise ShapeError(
+                f"WeightedLoss expects weights for each sample, step or pixel, the first axes of "
+                f"{costs.shape}; got {shape}"
+            )
+        if self.masked is None:
+            return w
+        exists = (~self.masked).astype(prediction.dtype)  # (N, T)
+        return w[:, None] * exists if w.ndim == 1 else w * _with_axes(exists, w)
+
+    def _divisor(self, prediction, target, costs):
+        """The divisor n; 1 in place of 0, where the numerator is 0, too."""
+        w = self._factors(prediction, costs)
+        if self.reduction == "mean":
+            labels = self._labels(prediction, target)
+            n = w.sum() * (costs.size // w.size)
+            if labels is not None:
+                n = (_with_axes(w, labels) * labels).sum()
+        elif self.weights.ndim == 1:
+            n = self.weights.astype(prediction.dtype).sum()
+        else:
+            return len(prediction)
+        return xp_of(w).where(n > 0, n, 1)
+
+    def __repr__(self):
+        return f"WeightedLoss({self.loss!r}, weights {self.weights.shape})"
+
+
+def _with_axes(w, like):
+    """The weights (N, ...) with further axes of size 1, as many as `like` has."""
+    return w.reshape(*w.shape, *[1] * (like.ndim - w.ndim))

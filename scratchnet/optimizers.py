@@ -11,11 +11,12 @@ The arguments have Keras' names. The formulas, where the two frameworks differ, 
 each class says whose default values it has.
 """
 
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from scratchnet.backend import Array, on_host, to_device, xp_of
+from scratchnet.clipping import Clip, ClipByGlobalNorm, ClipByValue
 from scratchnet.hints import WithHints
+from scratchnet.parallel.group import Alone, Group, chunks
 from scratchnet.schedules import Schedule, rate_at
 from scratchnet.validation import check_bool, check_float, require
 
@@ -31,10 +32,10 @@ __all__ = [
 ]
 
 Rate: TypeAlias = float | Schedule
-Clip: TypeAlias = Callable[[Array], Array] | None
 
 CHUNK = 1 << 16  # 65,536 floats: 256 KiB of each vector; with fewer the number of calls counts
 FLUSH_EVERY = 16  # updates
+ALONE = Alone()
 
 
 def flush_subnormals(v: Array) -> None:
@@ -54,42 +55,6 @@ def flush_subnormals(v: Array) -> None:
     """
     xp = xp_of(v)
     v *= xp.abs(v) >= 1e8 * xp.finfo(v.dtype).tiny
-
-
-class ClipByValue(WithHints):
-    """Clip each entry of the gradient to [-limit, limit]; this changes its direction.
-
-    >>> import numpy as np
-    >>> ClipByValue(1.0)(np.array([3.0, -0.5]))
-    array([ 1. , -0.5])
-    """
-
-    def __init__(self, limit: float):
-        self.limit = check_float("ClipByValue", "limit", limit, above=0)
-
-    def __call__(self, g: Array) -> Array:
-        return xp_of(g).clip(g, -self.limit, self.limit)
-
-
-class ClipByGlobalNorm(WithHints):
-    """Scale the gradient to a norm of at most `limit`, g min(1, limit / norm(g)).
-
-    All entries have the same factor, so the direction is kept. Pascanu et al. (2013), algorithm 1.
-
-    >>> import numpy as np
-    >>> ClipByGlobalNorm(1.0)(np.array([3.0, -4.0]))
-    array([ 0.6, -0.8])
-    """
-
-    def __init__(self, limit: float):
-        self.limit = check_float("ClipByGlobalNorm", "limit", limit, above=0)
-
-    def __call__(self, g: Array) -> Array:
-        xp = xp_of(g)
-        largest = xp.maximum(xp.abs(g).max(), xp.finfo(g.dtype).tiny)
-        h = g / largest  # entries of at most 1: the squares of very large gradients would overflow
-        length = xp.maximum(xp.sqrt((h * h).sum()), 1)  # the norm of g is largest * length
-        return h * xp.minimum(largest, self.limit / length)
 
 
 class Optimizer(WithHints):
@@ -134,23 +99,44 @@ class Optimizer(WithHints):
         if not self.t:
             self.initial_rate = self.learning_rate
 
-    def step(self, parameters: Array, gradient: Array) -> None:
-        """Update the parameters (P,), in place, by their gradient (P,)."""
+    def step(self, parameters: Array, gradient: Array, group: Group = ALONE) -> None:
+        """Update the parameters (P,), in place, by their gradient (P,).
+
+        In a group of workers the gradient is the sum of the vectors of all workers. Each worker
+        updates its stretch of the parameters, and then all receive all of them, see
+        `scratchnet.parallel.group`.
+        """
         w, g = parameters, gradient
         self._check(w, g)
-        if self.vectors is None:
-            self.vectors = {name: self.start(w) for name in self.slots}
-        if self.clip is not None:
-            g = self.clip(g)
+        slots = self.make_slots(w)
         rate = rate_at(self.learning_rate, self.t)
         self.t += 1
+        mine = group.stretch(w.size)  # all of w, for one worker
         size = CHUNK if on_host(w) else w.size  # a GPU is faster on one large array
-        for i in range(0, w.size, size):
-            s = slice(i, i + size)
-            self.update(w[s], g[s], rate, *(v[s] for v in self.vectors.values()))
+        if self.clip is None:
+            sums = group.reduce_chunks(g, size)
+        else:  # needs the whole gradient
+            g = self.clip(group.sum_of(g))
+            sums = ((s, g[s]) for s in chunks(mine, size))
+        for s, total in sums:
+            self.update(w[s], total, rate, *(v[s] for v in slots.values()))
+        if group.size > 1:
+            group.all_gather(w[mine], w)
         if self.t % FLUSH_EVERY == 0:
-            for v in self.vectors.values():
-                flush_subnormals(v)
+            for v in slots.values():
+                flush_subnormals(v[mine])
+
+    def make_slots(self, w: Array) -> dict[str, Array]:
+        """Return the vectors of the slots for parameters w (P,); make them, unless they exist."""
+        if self.vectors is None:
+            self.vectors = {name: self.start(w) for name in self.slots}
+        return self.vectors
+
+    def gather_slots(self, group: Group) -> None:
+        """Receive the stretches of the slots that the other workers have updated."""
+        if group.size > 1:
+            for v in (self.vectors or {}).values():
+                group.all_gather(v[group.stretch(v.size)], v)
 
     def update(self, w, g, rate, *slots):
         """Apply the rule to one chunk, in place; self.t is 1 in the first update."""

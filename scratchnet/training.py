@@ -3,10 +3,10 @@
     for i in batches(len(x), batch_size, rng):             # indices of the batch's samples
         train_step(model, loss, optimizer, x[i], t[i])     # forward, backward, update
 
-`fit` adds validation, a history, a progress bar and callbacks (early stopping, checkpoints).
+`fit` adds validation, a history, a progress bar and callbacks (early stopping, checkpoints), and
+runs the steps of an epoch on several workers.
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -14,11 +14,12 @@ from typing import Any
 from tqdm import tqdm
 
 from scratchnet.backend import RNG, Array, xp_of
+from scratchnet.batch_rows import batch_rows
 from scratchnet.layers.base import Layer
-from scratchnet.loss_base import with_mask
+from scratchnet.loss_base import batch_weight, with_mask
 from scratchnet.losses import Loss
-from scratchnet.optimizers import Optimizer
-from scratchnet.threads import map_batches, on_threads, shards, weighted_mean
+from scratchnet.optimizers import ALONE, Optimizer
+from scratchnet.parallel import Group
 from scratchnet.training_checks import (
     check_callbacks,
     check_data,
@@ -29,6 +30,7 @@ from scratchnet.training_checks import (
     check_seed,
     check_targets,
     check_validation,
+    nan_in_rows,
     warn_of_double_activation,
 )
 from scratchnet.training_run import (
@@ -40,7 +42,17 @@ from scratchnet.training_run import (
     TrainingDiverged,
     run_settings,
 )
+from scratchnet.training_step import on_threads, own_counter, step
 from scratchnet.validation import check_bool, check_positive_int
+from scratchnet.workers import (
+    WorkersOption,
+    check_workers,
+    gather_rows,
+    member,
+    part_of,
+    rows_of,
+    start,
+)
 
 __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
 
@@ -57,23 +69,9 @@ def batches(n: int, batch_size: int, rng: RNG | None = None) -> Iterator[Any]:
     """
     check_positive_int("batches", "batch_size", batch_size)
     order = None if rng is None else rng.permutation(n)
-    for start in range(0, n, batch_size):
-        s = slice(start, min(start + batch_size, n))
+    for first in range(0, n, batch_size):
+        s = slice(first, min(first + batch_size, n))
         yield s if order is None else order[s]
-
-
-def shard_gradients(model: Layer, loss: Loss, x: Array, target: Array) -> tuple:
-    """Return (loss, penalty, gradient vector, prediction, weight) for a batch or a shard of it.
-
-    The weight is that of the loss in a mean over batches: the number of samples, or of real steps.
-    """
-    y, cache = model.forward(x, train=True)
-    loss = with_mask(loss, y, model.input_mask(cache))
-    value, loss_cache = loss.forward(y, target)
-    grads = model.weight_gradients(loss.backward(loss_cache), cache)
-    model.update_running_stats(cache)
-    weight = getattr(loss, "weight", len(y))
-    return value, model.penalty(cache), model.flatten(grads), y, weight
 
 
 def train_step(
@@ -82,18 +80,14 @@ def train_step(
     optimizer: Optimizer,
     x: Array,
     target: Array,
-    threads: int | None = None,
+    workers: WorkersOption = None,
 ) -> tuple:
     """Update the parameters once. Returns (loss, penalty, prediction), still on the device.
 
-    For a batch that stays whole this is
+    The formulas are in `scratchnet.training_step`. The workers of a single step are threads,
+    because to start processes would take longer than the step; None: as many as help.
 
-        value, penalty, gradient, y, _ = shard_gradients(model, loss, x, target)
-        optimizer.step(model.parameters, gradient)
-
-    The batch of a convolutional model is cut into shards, whose gradients are computed on threads
-    and averaged, see `scratchnet.threads`. Raises ValueError for an optimizer that has trained
-    other parameters.
+    Raises ValueError for an optimizer that has trained other parameters.
 
     >>> import numpy as np
     >>> from scratchnet.layers import Dense
@@ -107,21 +101,11 @@ def train_step(
     (1.0, [0.2])
     """
     optimizer.bind(model)
-    value, penalty, y, _ = _step(model, loss, optimizer, x, target, threads)
-    return value, penalty, y
+    workers = check_workers("train_step", workers)
+    return on_threads(workers, model, loss, optimizer, x, target)[:3]
 
 
-def _step(model, loss, optimizer, x, target, threads):
-    """Update the parameters once; return (loss, penalty, prediction, weight of the loss)."""
-    parts = shards(model, loss, x)
-    results = on_threads(lambda s: shard_gradients(model, loss, x[s], target[s]), parts, threads)
-    values, penalties, grads, ys, weights = zip(*results, strict=True)  # a list for each
-    optimizer.step(model.parameters, weighted_mean(grads, parts))
-    y = ys[0] if len(ys) == 1 else xp_of(*ys).concatenate(ys)
-    return weighted_mean(values, parts), weighted_mean(penalties, parts), y, sum(weights)
-
-
-def predict(model: Layer, x: Array, batch_size: int = 1000, threads: int | None = None) -> Array:
+def predict(model: Layer, x: Array, batch_size: int = 1000, workers: WorkersOption = None) -> Array:
     """Outputs of the model for all of x, at inference, computed in batches to save memory.
 
     >>> import numpy as np
@@ -133,8 +117,14 @@ def predict(model: Layer, x: Array, batch_size: int = 1000, threads: int | None 
     [[2.0], [2.0], [2.0]]
     """
     x, _ = check_data(model, x)
-    parts = list(batches(len(x), batch_size))
-    return xp_of(x).concatenate(map_batches(lambda s: model(x[s]), parts, model, x, threads))
+    workers = check_workers("predict", workers)
+
+    def work(group):
+        mine = part_of(x, rows_of(group, len(x)))
+        ys = [model(mine[s]) for s in batches(len(mine), batch_size)] or [model(x[:1])[:0]]
+        return gather_rows(group, xp_of(x).concatenate(ys), [len(x)])
+
+    return start(work, [model], x, len(x), workers, outputs=len(x))
 
 
 def evaluate(
@@ -144,7 +134,7 @@ def evaluate(
     target: Array,
     metrics: Metrics | None = None,
     batch_size: int = 1000,
-    threads: int | None = None,
+    workers: WorkersOption = None,
 ) -> dict[str, float]:
     """Loss and metrics at inference, over all samples: {"loss": ..., name: ...}.
 
@@ -166,23 +156,34 @@ def evaluate(
     x, target = check_data(model, x, target)
     metrics = check_metrics(metrics)
     warn_of_double_activation(model, loss)
-    return _evaluate(model, loss, x, target, metrics, batch_size, threads)
+    workers = check_workers("evaluate", workers)
+
+    def work(group):
+        return evaluate_on(group, model, loss, x, target, metrics, batch_size)
+
+    outputs = len(x) if metrics else 0
+    return start(work, [model], x, len(x), workers, loss=loss, outputs=outputs)
 
 
-def _evaluate(model, loss, x, target, metrics, batch_size=1000, threads=None):
-    """`evaluate` for arguments that were checked."""
-
-    def evaluate_batch(s):
-        y, cache = model.forward(x[s])
-        t, batch_loss = target[s], with_mask(loss, y, model.input_mask(cache))
-        value, _ = batch_loss.forward(y, t)
-        return value, model.penalty(cache), y, t, getattr(batch_loss, "weight", len(y))
-
-    epoch = EpochNumbers(metrics)
-    parts = list(batches(len(x), batch_size))
-    for results in map_batches(evaluate_batch, parts, model, x, threads):
-        epoch.add(*results)
-    return epoch.read()
+def evaluate_on(
+    group: Group,
+    model: Layer,
+    loss: Loss,
+    x: Array,
+    target: Array,
+    metrics: Metrics,
+    batch_size: int = 1000,
+) -> dict[str, float]:
+    """Compute the numbers of `evaluate` as one worker of a group, from checked arguments."""
+    mine, numbers = rows_of(group, len(x)), EpochNumbers(metrics)
+    x_mine, t_mine = part_of(x, mine), part_of(target, mine)
+    for s in batches(len(x_mine), batch_size):
+        y, cache = model.forward(x_mine[s])
+        batch_loss = with_mask(loss, y, model.input_mask(cache))
+        value, _ = batch_loss.forward(y, t_mine[s])
+        weight = batch_weight(batch_loss, y, t_mine[s])
+        numbers.add(value, model.penalty(cache), y, t_mine[s], weight)
+    return numbers.read(group, [len(x)])
 
 
 def fit(
@@ -199,7 +200,7 @@ def fit(
     callbacks: Sequence = (),
     shuffle: bool = True,
     seed: int = 0,
-    threads: int | None = None,
+    workers: WorkersOption = None,
     verbose: bool = True,
     validate: Callable[[Array, Array, Metrics], dict[str, float]] | None = None,
     report: Callable[[dict[str, float]], dict[str, float]] = dict,
@@ -217,8 +218,9 @@ def fit(
         callbacks    from `scratchnet.callbacks`, or your own
         shuffle      draw a new order in each epoch
         seed         of order, dropout and noise; equal seeds give equal bits on one machine
-        threads      how many, for convolutional models; None: one per core. The numbers do not
-                     depend on it, see `scratchnet.threads`
+        workers      None: as many as help this model on this machine; 1, a number n, or a Group,
+                     see `scratchnet.workers`. Histories of different numbers of workers are equal
+                     up to rounding
         verbose      print a line per epoch, and on a terminal show a progress bar
         validate     function of (x, target, metrics) that returns the numbers of the validation
                      set, {name: number}, in place of `evaluate`
@@ -234,7 +236,11 @@ def fit(
 
     Raises TypeError for an argument of a wrong kind, ValueError for data that does not fit,
     including data with NaN or infinite values, and TrainingDiverged if the loss becomes NaN or
-    infinite; the model then has the parameters of the last epoch with a finite loss.
+    infinite; WorkerError if another worker failed or was killed. After any error the model has the
+    parameters of the last whole epoch.
+
+    Memory maps (np.memmap) are read batch by batch, each worker its rows, and NaN is looked for
+    there instead of in the whole array before the first epoch.
 
     >>> import numpy as np
     >>> from scratchnet.layers import Dense
@@ -252,6 +258,7 @@ def fit(
     check_options("fit", ["fit"], unknown, fit)
     check_positive_int("fit", "epochs", epochs)
     check_positive_int("fit", "batch_size", batch_size)
+    workers = check_workers("fit", workers)
     check_loss(loss)
     check_optimizer(optimizer)
     metrics, callbacks = check_metrics(metrics), check_callbacks(callbacks)
@@ -260,7 +267,7 @@ def fit(
     if validation is not None:
         x_val, t_val = validation
         check_targets(model, loss, "validation targets", t_val)
-        _evaluate(model, loss, x_val[:1], t_val[:1], {})  # an error now, not an epoch later
+        evaluate_on(ALONE, model, loss, x_val[:1], t_val[:1], {})  # an error now, not later
     check_targets(model, loss, "targets", target)
     warn_of_double_activation(model, loss)
     optimizer.bind(model)
@@ -276,28 +283,29 @@ def fit(
         metrics=list(metrics),
         callbacks=[type(c).__name__ for c in callbacks],
     )
-    run = Run(model, optimizer, epochs, settings, callbacks)
+    group = member(workers)  # of which this call is a worker, under mpiexec for example
+    run = Run(model, optimizer, epochs, settings, callbacks, group)
+    for callback in callbacks:
+        callback.on_start(run)
+    run.check_start()
     if validate is None:
 
         def validate(x, target, metrics):
-            return _evaluate(model, loss, x, target, metrics, threads=threads)
+            return evaluate(model, loss, x, target, metrics, workers=group or workers)
 
-    for callback in callbacks:
-        callback.on_start(run)
     guard = Guard([model], [optimizer])
     while run.epoch < epochs and not run.stop:
         began, done = time.perf_counter(), run.epoch
         guard.save()
         try:
-            numbers = report(_epoch(run, loss, x, target, metrics, threads, verbose))
+            numbers = report(_epoch(run, loss, x, target, metrics, workers, verbose))
             if validation is not None:
                 held_out = validate(x_val, t_val, metrics)
                 numbers |= {f"val_{name}": number for name, number in held_out.items()}
             watched = {name: numbers[name] for name in MUST_BE_FINITE if name in numbers}
             guard.check(watched, run.epoch, run.history)
             run.add(numbers | {"seconds": time.perf_counter() - began})
-            if verbose:
-                print(run.line(), flush=True)
+            run.print(run.line(), verbose)
             for callback in callbacks:
                 callback.on_epoch_end(run)
         except KeyboardInterrupt:
@@ -305,24 +313,40 @@ def fit(
                 guard.restore()
             run.stop = run.interrupted = True
             run.history.setdefault("loss", [])
-            if verbose:
-                print(f"interrupted after {run.epoch} epochs", flush=True)
+            run.print(f"interrupted after {run.epoch} epochs", verbose)
+        except Exception:
+            if run.epoch == done:
+                guard.restore()
+            raise
+    run.gather()
     for callback in callbacks:
         callback.on_end(run)
     return run.history
 
 
-def _epoch(run, loss, x, target, metrics, threads, verbose):
+def _epoch(run, loss, x, target, metrics, workers, verbose):
     """One pass over the data; returns the averages of its losses and metrics."""
     model, optimizer, n, size = run.model, run.optimizer, len(x), run.settings["batch_size"]
     # A generator of its own for each epoch: a resumed run, or a loop of fits, draws equal numbers
     rng = RNG(run.settings["seed"]).fork(optimizer.epochs)
     model.set_rng(rng)
-    steps = batches(n, size, rng if run.settings["shuffle"] else None)
-    label, numbers = f"epoch {run.epoch + 1}/{run.epochs}", EpochNumbers(metrics)
-    bar = tqdm(steps, label, math.ceil(n / size), leave=False, disable=None if verbose else True)
-    for s in bar:
-        t = target[s]
-        value, penalty, y, weight = _step(model, loss, optimizer, x[s], t, threads)
-        numbers.add(value, penalty, y, t, weight)
-    return numbers.read()
+    steps = list(batches(n, size, rng if run.settings["shuffle"] else None))
+    sizes = [min(size, n - i) for i in range(0, n, size)]
+    label = f"epoch {run.epoch + 1}/{run.epochs}"
+
+    def work(group):
+        """All steps of the epoch, as one worker of the group."""
+        numbers, own = EpochNumbers(metrics), own_counter(optimizer, group, run.group)
+        quiet = not verbose or group.rank > 0
+        bar = tqdm(steps, label, len(steps), leave=False, disable=True if quiet else None)
+        with batch_rows(several=group.size > 1) as rows:
+            for batch, n_batch in zip(bar, sizes, strict=True):
+                mine = rows.set(rows_of(group, n_batch), n_batch)
+                x_mine, t_mine = part_of(x, batch, mine), part_of(target, batch, mine)
+                numbers.found_nan |= nan_in_rows([(x, x_mine), (target, t_mine)])
+                results = step(model, loss, own, x_mine, t_mine, group, n_batch)
+                numbers.add_step(results, t_mine)
+        return numbers.read(group, sizes)
+
+    options = {"loss": loss, "optimizers": [optimizer], "outputs": n if metrics else 0}
+    return start(work, [model], x, size, workers, **options)

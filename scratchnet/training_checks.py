@@ -7,8 +7,10 @@ arguments of other libraries are in hints.py.
 import inspect
 import operator
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.hints import hint_for, unknown_argument
@@ -145,10 +147,8 @@ def check_data(model: Layer, x: Any, target: Any = None, of: str = "") -> tuple:
         array = as_array(name, array)
         if not len(array):
             raise ValueError(f"{name} is empty, its shape is {array.shape}: pass at least a sample")
-        if array.dtype.kind == "f" and not all_finite(array):
-            raise ValueError(
-                f"{name} holds NaN or infinite values: remove or replace them before training"
-            )
+        if array.dtype.kind == "f" and not in_a_file(array) and not all_finite(array):
+            raise not_finite(name)
         arrays.append(read_only(array))
     x, target = arrays
     if target is not None and len(x) != len(target):
@@ -156,12 +156,42 @@ def check_data(model: Layer, x: Any, target: Any = None, of: str = "") -> tuple:
     return x, target
 
 
+def not_finite(name: str) -> ValueError:
+    """Make the ValueError for an array with NaN or infinite values."""
+    return ValueError(
+        f"{name} holds NaN or infinite values: remove or replace them before training"
+    )
+
+
+def in_a_file(array: Array) -> bool:
+    """True if the array is a memory map, which may be larger than the memory.
+
+    >>> import numpy as np
+    >>> in_a_file(np.zeros(3))
+    False
+    """
+    while array is not None:
+        if isinstance(array, np.memmap):
+            return True
+        array = getattr(array, "base", None)
+    return False
+
+
+def nan_in_rows(arrays: Sequence[tuple[Array, Array]]) -> bool:
+    """True if rows of a memory map hold NaN or infinite values, for pairs (array, rows of it).
+
+    `check_data` has looked at all other arrays.
+    """
+    rows = [rows for array, rows in arrays if rows.dtype.kind == "f" and in_a_file(array)]
+    return any(part.size and not all_finite(part) for part in rows)
+
+
 def check_targets(model: Layer, loss: Any, name: str, target: Array) -> None:
     """Raise the loss's ValueError for targets outside its domain, with the name of the array.
 
     Only targets in CPU memory are read, about a million numbers at a time.
     """
-    if not on_host(target) or not hasattr(loss, "check_target"):
+    if in_a_file(target) or not on_host(target) or not hasattr(loss, "check_target"):
         return
     rows = max(1, 1_000_000 // max(1, target[0].size))
     for start in range(0, len(target), rows):

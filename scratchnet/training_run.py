@@ -11,10 +11,12 @@ import numpy as np
 from scratchnet.backend import Array, to_numpy, xp_of
 from scratchnet.inputs import read_only
 from scratchnet.layers.base import Layer
-from scratchnet.optimizers import Optimizer
+from scratchnet.optimizers import ALONE, Optimizer
+from scratchnet.parallel import Group
 from scratchnet.saving import model_arrays
-from scratchnet.training_checks import all_finite, metric_value
+from scratchnet.training_checks import all_finite, metric_value, not_finite
 from scratchnet.validation import described_options
+from scratchnet.workers import gather_rows
 
 __all__ = ["EpochNumbers", "Guard", "History", "Metrics", "Run", "TrainingDiverged", "run_settings"]
 
@@ -39,6 +41,7 @@ class Run:
     epochs: int  # to do in all
     settings: dict[str, Any]
     callbacks: list
+    group: Group | None = None  # of which this call of fit is a worker, for example of mpiexec
     epoch: int = 0  # done so far
     history: History = dataclasses.field(default_factory=dict)
     stop: bool = False  # a callback sets it to True to end the run after this epoch
@@ -50,6 +53,43 @@ class Run:
             self.history.setdefault(name, []).append(number)
         self.epoch += 1
         self.optimizer.epochs += 1
+
+    def check_start(self) -> None:
+        """In a group, give all workers the arrays of rank 0.
+
+        Raises ValueError unless all of them begin at one epoch.
+        """
+        if self.group is None:
+            return
+        mine = np.array([self.epoch, self.optimizer.t], np.float64)
+        first = mine.copy()
+        self.group.broadcast(first)
+        if self.group.all_reduce([(mine != first).any()])[0]:
+            raise ValueError(
+                f"the workers of a group expect to begin at one epoch; rank {self.group.rank} "
+                f"begins at {self.epoch}, rank 0 at {int(first[0])}: keep the file of a Checkpoint "
+                "where all machines see it"
+            )
+        synchronize(self.group, Guard([self.model], [self.optimizer]))
+
+    def arrays(self) -> list[Array]:
+        """All arrays of the model that training changes."""
+        return list(model_arrays(self.model).values())
+
+    def print(self, line: str, verbose: bool) -> None:
+        """Print a line, on rank 0 only."""
+        if verbose and self.is_first:
+            print(line, flush=True)
+
+    @property
+    def is_first(self) -> bool:
+        """True on rank 0, which prints and writes files, and without a group."""
+        return self.group is None or self.group.rank == 0
+
+    def gather(self) -> None:
+        """Complete the optimizer's vectors, of which each worker of a group has its stretch."""
+        if self.group is not None:
+            self.optimizer.gather_slots(self.group)
 
     def line(self) -> str:
         """The last epoch in one line: epoch 3/20  loss 0.1234  0.5 s."""
@@ -111,6 +151,13 @@ class Guard:
         raise error
 
 
+def synchronize(group: Group, guard: Guard) -> None:
+    """Give all workers of a group the arrays of models and optimizers of rank 0."""
+    slots = [v for optimizer in guard.optimizers for v in (optimizer.vectors or {}).values()]
+    for array in [*guard.arrays(), *slots]:
+        group.broadcast(array)
+
+
 class EpochNumbers:
     """Loss, penalty and metrics of the samples of an epoch; they stay on the device until read.
 
@@ -121,6 +168,7 @@ class EpochNumbers:
     def __init__(self, metrics: Metrics):
         self.metrics, self.outputs = metrics, []
         self.loss, self.penalty, self.n, self.weight = 0, 0, 0, 0
+        self.found_nan = False  # in the samples of a memory map
 
     def add(self, value, penalty, y, target, weight):
         """Add a batch: its mean loss and penalty, its predictions and targets."""
@@ -130,19 +178,40 @@ class EpochNumbers:
         if self.metrics:
             self.outputs.append((y, target))
 
-    def read(self) -> dict[str, float]:
-        """The numbers of all samples, {name: float}."""
-        numbers = {"loss": float(self.loss) / max(self.weight, 1)}
-        if type(self.penalty) not in (int, float):  # a plain 0: no layer adds a penalty
-            numbers["penalty"] = float(self.penalty) / self.n
+    def add_step(self, results, target):
+        """Add the results of `training_step.step`; None as prediction: no rows of this batch."""
+        value, penalty, y, weight = results
+        if y is not None:
+            self.add(value, penalty, y, target, weight)
+
+    def read(self, group: Group = ALONE, sizes: Sequence[int] = ()) -> dict[str, float]:
+        """The numbers of all samples and all workers, {name: float}.
+
+        Parameters
+            group   of this worker; the others call `read`, too
+            sizes   of the batches of which `add` received this worker's rows
+        """
+        has_penalty = type(self.penalty) not in (int, float)  # a plain 0: no layer adds one
+        sums = [float(self.loss), float(self.weight), float(self.penalty), self.n, has_penalty]
+        sums = group.all_reduce([*sums, self.found_nan]).tolist()
+        loss, weight, penalty, n, has_penalty, found_nan = sums
+        if found_nan:
+            raise not_finite("x or target")
+        numbers = {"loss": loss / (weight or 1)}  # 0: no sample counts
+        if has_penalty:
+            numbers["penalty"] = penalty / n
         if not math.isfinite(numbers["loss"]):  # diverged: predictions that no metric takes
             return numbers | dict.fromkeys(self.metrics, math.nan)
         if self.metrics:
-            xp = xp_of(self.outputs[0][0])
-            y, target = (read_only(xp.concatenate(p)) for p in zip(*self.outputs, strict=True))
+            y, target = (
+                self._all_rows(group, sizes, parts) for parts in zip(*self.outputs, strict=True)
+            )
             for name, metric in self.metrics.items():
                 numbers[name] = metric_value(name, metric, y, target)
         return numbers
+
+    def _all_rows(self, group, sizes, parts):
+        return read_only(gather_rows(group, xp_of(parts[0]).concatenate(parts), sizes))
 
 
 def run_settings(
@@ -185,6 +254,6 @@ def fingerprint(*arrays: Array) -> str:
     """
     checksum = 0
     for array in arrays:
-        rows = np.linspace(0, len(array) - 1, min(len(array), FINGERPRINT)).astype(int)
-        checksum = zlib.crc32(np.ascontiguousarray(to_numpy(array[rows])).tobytes(), checksum)
+        rows = array[:: math.ceil(len(array) / FINGERPRINT)]
+        checksum = zlib.crc32(np.ascontiguousarray(to_numpy(rows)).tobytes(), checksum)
     return " ".join([*(str(array.shape) for array in arrays), f"{checksum:08x}"])

@@ -21,20 +21,26 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # "*" is every module that the list does not name.
 ORDER = {
     "scratchnet": """
-        __init__ paths archives validation hints backend inputs numerics parallel initializers
-        layers loss_base losses schedules metrics optimizers saving threads training_checks training_run
-        training
+        __init__ paths archives validation hints batch_rows backend inputs numerics parallel
+        initializers layers loss_base cross_entropy losses schedules metrics clipping optimizers
+        saving workers training_checks training_run training_step training sequence_training
         callbacks gradcheck_contract gradcheck_patterns gradcheck_formulas gradcheck_retries
         gradcheck_causes gradcheck gradcheck_cases models boltzmann data plots pages
-        lesson doctor cli __main__
+        xray lesson compare exercises doctor cli __main__
     """.split(),
     "scratchnet.layers": """
         plain shapes parameters base * conv summary sequential skip weight_regularization
     """.split(),
     "scratchnet.layers.conv": "im2col padding space_to_depth fast_paths *".split(),
     "scratchnet.parallel": """
-        group blas shared_memory thread_group process_group mpi_group choice running __init__
+        group blas shared_memory thread_group process_group mpi_group choice running *
     """.split(),
+    "scratchnet.exercises": """
+        templates answers catalogue explain checks files step_checks recurrent_steps machine_steps
+        optimizer_checks registered_checks grading
+    """.split(),
+    "scratchnet.xray": "measures observers verdicts recorder".split(),
+    "scratchnet.zoo": "fault * __init__ tasks checks tables command".split(),
     "scratchnet.boltzmann": "plain machine likelihood learning estimators ratings deep".split(),
 }
 NO_MODULE_OF_THAT_NAME = {  # tests that are not named after one module, and their subject
@@ -55,7 +61,7 @@ TYPED = """
     data.load_images data.load_faces data.load_ratings data.load_days data.read_idx
     callbacks.EarlyStopping.__init__ callbacks.Checkpoint.__init__ models.vae.VAE models.gan.GAN
     boltzmann.BernoulliRBM boltzmann.GaussianRBM boltzmann.RatingRBM boltzmann.DBN boltzmann.DBM
-    boltzmann.DBNClassifier boltzmann.DBMClassifier
+    boltzmann.DBNClassifier boltzmann.DBMClassifier pages.page
 """.split()  # what a user calls: each signature has types
 FOLDERS_OF_THEIR_OWN = ("lessons", "device")  # of tests, with a marker of the same name
 WITHOUT_NUMPY = "layers losses optimizers numerics training schedules".split()

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -103,6 +104,69 @@ def test_figures_are_numbered_and_their_paths_printed(command_line, tmp_path, ca
     assert all(path.exists() and str(path) in printed for path in paths)
 
 
+@pytest.mark.parametrize(
+    "flags, folder",
+    [
+        ((), "00_trial"),
+        (("--dataset", "digits"), "00_trial"),
+        (("--check", "--svg", "--parity"), "00_trial"),
+        (("--quick",), "00_trial-quick"),
+        (("--break", "fuse"), "00_trial-break-fuse"),
+        (("--dataset", "mnist"), "00_trial-mnist"),
+        (("--units", "8", "--no-shuffle"), "00_trial-shuffle_False-units_8"),
+        (("--quick", "--dataset=mnist", "--break=fuse"), "00_trial-mnist-break-fuse-quick"),
+    ],
+)
+def test_a_run_with_other_settings_has_a_folder_of_its_own(command_line, tmp_path, flags, folder):
+    command_line(*flags)
+    assert some_knobs().out == tmp_path / folder
+
+
+def test_a_text_knob_gives_a_name_that_every_file_system_takes(command_line, tmp_path):
+    command_line("--file", "../my data/a:b.csv")
+    assert knobs("00_trial", file="").out == tmp_path / "00_trial-file_.._my_data_a_b.csv"
+
+
+def test_a_run_writes_its_page_with_each_figure_and_at_the_end(command_line, reference):
+    command_line("--break", "fuse")
+    cfg = some_knobs()
+    show(cfg, plots.curves({"a": [3, 2]}, "falling", "epoch", "loss"), "loss", "a line that falls")
+    page = cfg.out / "index.html"
+    early = page.read_text(encoding="ascii")
+    assert 'alt="a line that falls"' in early and "This run has not ended" in early
+    report(cfg, {"loss": 0.5})
+    late = page.read_text(encoding="ascii")
+    assert "PyTorch, seed 0" in late and "Broken on purpose: it burns." in late
+    written = json.loads((cfg.out / "report.json").read_text())
+    assert (written["flags"], written["fault"]) == (["--break", "fuse"], "it burns")
+
+
+def test_the_page_has_the_source_of_the_layers_that_a_lesson_imports(
+    command_line, reference, monkeypatch
+):
+    class Own(ReLU):
+        """A layer of the lesson."""
+
+    Own.__module__ = "__main__"
+    lesson = SimpleNamespace(__doc__="00 - Trial", Dense=Dense, CD=CD, Own=Own, table=table, x=3)
+    monkeypatch.setitem(sys.modules, "__main__", lesson)
+    cfg = some_knobs()
+    report(cfg, {"loss": 0.5})
+    text = (cfg.out / "index.html").read_text(encoding="ascii")
+    assert "<h1>00 - Trial</h1>" in text
+    assert "Dense, scratchnet/layers/dense.py" in text and "def backward(" in text
+    assert "CD, scratchnet/boltzmann/learning/trainers.py" in text
+    assert "scratchnet/lesson.py" not in text
+
+
+def test_figures_are_written_as_svg_too(command_line):
+    command_line("--svg")
+    cfg = some_knobs()
+    show(cfg, plots.curves({"a": [3, 2]}, "falling", "epoch", "loss"), "loss", "a line that falls")
+    assert (cfg.out / "01_loss.svg").read_text(encoding="utf-8").count("<svg") == 1
+    assert list(cfg.figures) == ["01_loss.png"]
+
+
 def test_log_prints_about_ten_lines_of_a_long_run(command_line, capsys):
     cfg = some_knobs()
     cfg.epochs = 50
@@ -140,12 +204,12 @@ def reference(monkeypatch):
         (("--break", "fuse"), 0.5, "other settings"),
     ],
 )
-def test_the_verdict_of_a_report(command_line, reference, tmp_path, flags, loss, verdict):
+def test_the_verdict_of_a_report(command_line, reference, flags, loss, verdict):
     command_line(*flags)
     cfg = some_knobs()
     (row,) = report(cfg, {"loss": np.float32(loss)})
     assert row[4] == verdict
-    written = json.loads((tmp_path / "00_trial" / "report.json").read_text())
+    written = json.loads((cfg.out / "report.json").read_text())
     assert written["expected"][0]["verdict"] == verdict
     assert written["settings"] == settings(cfg)
 
@@ -251,6 +315,10 @@ DATES = np.datetime64("2014-07-01") + np.arange(3)
         lambda: plots.curves({"a": [1, 2]}, "title", "x", "y", x=[64, 128], log=True),
         lambda: plots.panels({"a": {"b": [1, 2]}, "c": {"b": [3]}}, "title", "x", "y"),
         lambda: plots.timeline(DATES, [1, 2, 3], {"2014-07-02": "b"}, "title", "x", "y"),
+        lambda: plots.heat_map({"a": [1, 2]}, "title", "x", "ab", log=True),
+        lambda: plots.heat_map(
+            {"a": [0, 2], "b": [1, np.nan]}, "title", "x", "ab", numbers="{:.1f}"
+        ),
         lambda: plots.bars({"a": [1, 2], "b": [2, 3]}, "title", "x", "y"),
         lambda: plots.run_means({"a": np.ones((2, 3))}, ("x", "y"), "title", "x", "y"),
         lambda: plots.scatter({"a": np.ones((2, 2)), "7": np.ones((1, 2))}, "title", "x", "y"),

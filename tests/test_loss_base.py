@@ -6,7 +6,7 @@ from refusals import PROBABILITY, f32, model_of, refused
 
 from scratchnet.gradcheck import gradcheck
 from scratchnet.layers import LSTM, Dense, RepeatVector, TimeDistributed
-from scratchnet.loss_base import MaskedLoss
+from scratchnet.loss_base import MaskedLoss, batch_weight, with_mask
 from scratchnet.losses import (
     BinaryCrossEntropy,
     GaussianNLL,
@@ -15,6 +15,7 @@ from scratchnet.losses import (
     MeanAbsoluteError,
     MeanSquaredError,
     SoftmaxCrossEntropy,
+    WeightedLoss,
 )
 
 RNG = np.random.default_rng(0)
@@ -31,9 +32,14 @@ def test_minus_one_is_no_target_of_a_binary_cross_entropy():
         refused(lambda loss=loss, p=p: loss(p, f32([[0], [2]])), PROBABILITY, "2")
 
 
-def test_a_class_per_step_shows_how_to_reshape():
-    loss, p = SoftmaxCrossEntropy(), f32(np.zeros((2, 3, 4)))
-    refused(lambda: loss(p, np.zeros((2, 3), int)), r"\(2, 3, 4\)", r"reshape\(-1, 4\)")
+def test_a_class_per_step_is_a_class_of_each_row():
+    loss, x = SoftmaxCrossEntropy(), f32(RNG.standard_normal((2, 3, 4)))
+    target = RNG.integers(0, 4, (2, 3))
+    value, cache = loss.forward(x, target)
+    rows, cache_of_rows = loss.forward(x.reshape(-1, 4), target.reshape(-1))
+    assert value == rows
+    gradient = loss.backward(cache_of_rows).reshape(x.shape)
+    np.testing.assert_array_equal(loss.backward(cache), gradient)
 
 
 @pytest.mark.parametrize(("p", "t", "sign"), [(0.0, 1.0, -1), (1.0, 0.0, 1)])
@@ -121,7 +127,7 @@ def test_masked_steps_cost_nothing_and_have_no_gradient(kind, reduction):
     costs = COSTS[kind](y - t)[exists]
     expected = costs.mean() if reduction == "mean" else costs.sum() / 4
     assert value == pytest.approx(expected, rel=1e-5)
-    assert loss.weight == (13 if reduction == "mean" else 4)
+    assert loss.batch_weight(y, t) == (13 if reduction == "mean" else 4)
     dy = loss.backward(cache)
     assert dy.shape == y.shape and (dy[~exists] == 0).all() and (dy[exists] != 0).any()
 
@@ -137,7 +143,7 @@ def test_a_batch_without_any_step_costs_nothing():
     y = f32(RNG.standard_normal((2, 6, 1)))
     loss = MaskedLoss(MeanSquaredError(), np.ones((2, 6), bool))
     value, cache = loss.forward(y, y * 0)
-    assert value == 0 and (loss.backward(cache) == 0).all() and loss.weight == 0
+    assert value == 0 and (loss.backward(cache) == 0).all() and loss.batch_weight(y, y) == 0
 
 
 def test_a_mask_of_other_steps_is_refused():
@@ -166,3 +172,120 @@ NOTHING = f32(np.zeros((0, 3)))
 )
 def test_no_samples_have_no_mean(loss):
     refused(lambda: loss(NOTHING, NOTHING), "empty", error=ValueError)
+
+
+# --------------------------------------------------------------------------------------- weights
+
+LOSSES = [MeanSquaredError, MeanAbsoluteError, Huber, GaussianNLL, BinaryCrossEntropy]
+every_loss = pytest.mark.parametrize("kind", LOSSES)
+every_reduction = pytest.mark.parametrize("reduction", ["mean", "per_sample"])
+P, Q = RNG.uniform(0.1, 0.9, (4, 3, 2)), RNG.uniform(0.1, 0.9, (4, 3, 2))
+
+
+def value_and_gradient(loss, y, t):
+    value, cache = loss.forward(y, t)
+    return value, loss.backward(cache)
+
+
+@every_loss
+@every_reduction
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 3, 2)])
+def test_equal_weights_change_nothing(kind, reduction, shape):
+    loss = kind(reduction=reduction)
+    weighted = WeightedLoss(loss, np.full(shape, 1.0))
+    for ours, expected in zip(
+        value_and_gradient(weighted, P, Q), value_and_gradient(loss, P, Q), strict=True
+    ):
+        np.testing.assert_allclose(ours, expected, rtol=1e-12)
+
+
+@every_loss
+@every_reduction
+def test_whole_weights_of_samples_are_repeated_samples(kind, reduction):
+    w = np.array([2.0, 0.0, 1.0, 3.0])
+    repeated = np.repeat(np.arange(4), w.astype(int))
+    loss = kind(reduction=reduction)
+    value, gradient = value_and_gradient(WeightedLoss(loss, w), P, Q)
+    expected, of_repeated = value_and_gradient(loss, P[repeated], Q[repeated])
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    sums = np.zeros_like(P)
+    np.add.at(sums, repeated, of_repeated)
+    np.testing.assert_allclose(gradient, sums, rtol=1e-12)
+
+
+@every_loss
+@every_reduction
+def test_weights_of_zero_and_one_are_a_mask(kind, reduction):
+    masked = np.arange(12).reshape(4, 3) % 5 == 1
+    loss = kind(reduction=reduction)
+    expected = value_and_gradient(MaskedLoss(loss, masked), P, Q)
+    for weighted in (
+        WeightedLoss(loss, f32(~masked)),
+        WeightedLoss(loss, np.ones((4, 3)), masked),
+        WeightedLoss(loss, ~masked),
+    ):
+        for ours, theirs in zip(value_and_gradient(weighted, P, Q), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15)
+        assert weighted.batch_weight(P, Q) == MaskedLoss(loss, masked).batch_weight(P, Q)
+
+
+def test_labels_and_weights_multiply():
+    x, t = RNG.standard_normal((4, 3, 5)), RNG.integers(0, 5, (4, 3))
+    t[0, 1] = -1
+    w, of_classes = RNG.random((4, 3)), [1.0, 0.5, 2.0, 0.0, 3.0]
+    loss = SoftmaxCrossEntropy(class_weights=of_classes, ignore_index=-1)
+    total = w * np.array([*of_classes, 0.0])[t]
+    value, gradient = value_and_gradient(WeightedLoss(loss, w), x, t)
+    expected = value_and_gradient(WeightedLoss(SoftmaxCrossEntropy(), total), x, abs(t))
+    np.testing.assert_allclose(value, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-15)
+    assert WeightedLoss(loss, w).batch_weight(x, t) == pytest.approx(total.sum())
+
+
+@pytest.mark.parametrize(
+    "loss", [MeanSquaredError(), MeanSquaredError("per_sample"), SoftmaxCrossEntropy()], ids=repr
+)
+def test_the_mean_over_batches_is_that_of_the_whole(loss):
+    w = RNG.random(4)
+    target = RNG.integers(0, 2, (4, 3)) if isinstance(loss, SoftmaxCrossEntropy) else Q
+    whole = WeightedLoss(loss, w)(P, target)
+    parts = []
+    for s in (slice(0, 1), slice(1, 4)):
+        part = WeightedLoss(loss, w[s])
+        parts.append((part(P[s], target[s]), batch_weight(part, P[s], target[s])))
+    mean = sum(v * weight for v, weight in parts) / sum(weight for _, weight in parts)
+    np.testing.assert_allclose(mean, whole, rtol=1e-12)
+
+
+def test_without_a_weight_above_zero_the_loss_is_zero():
+    for shape in ((4,), (4, 3)):
+        value, gradient = value_and_gradient(WeightedLoss(Huber(), np.zeros(shape)), P, Q)
+        assert value == 0 and not gradient.any()
+
+
+def test_a_mask_of_the_model_and_weights_are_both_taken():
+    masked = np.arange(12).reshape(4, 3) % 5 == 1
+    weighted = with_mask(WeightedLoss(MeanSquaredError(), np.arange(4.0)), P, masked)
+    steps = np.arange(4.0)[:, None] * ~masked
+    expected = WeightedLoss(MeanSquaredError(), steps)(P, Q)
+    np.testing.assert_allclose(weighted(P, Q), expected, rtol=1e-12)
+
+
+def test_the_precision_is_that_of_the_prediction():
+    value, gradient = value_and_gradient(WeightedLoss(Huber(), np.arange(4)), f32(P), f32(Q))
+    assert value.dtype == gradient.dtype == np.float32
+
+
+WRONG_WEIGHTS = {
+    "negative": (lambda: WeightedLoss(Huber(), np.array([1.0, -1])), "weights >= 0; got -1"),
+    "NaN": (lambda: WeightedLoss(Huber(), np.array([1.0, np.nan])), "weights >= 0; got nan"),
+    "shape": (lambda: WeightedLoss(Huber(), np.ones((4, 2)))(P, Q), r"\(4, 3, 2\); got \(4, 2\)"),
+    "no loss": (lambda: WeightedLoss("mse", np.ones(4)), "expects a loss; got 'mse'"),
+    "a list": (lambda: WeightedLoss(Huber(), [1.0]), "weights is a list"),
+    "targets": (lambda: WeightedLoss(BinaryCrossEntropy(), np.ones(4))(P, 2 * Q), PROBABILITY),
+}
+
+
+@pytest.mark.parametrize(("call", "words"), WRONG_WEIGHTS.values(), ids=WRONG_WEIGHTS)
+def test_wrong_weights_are_refused(call, words):
+    refused(call, words)

@@ -24,6 +24,7 @@ from scratchnet.losses import (
     MeanAbsoluteError,
     MeanSquaredError,
     SoftmaxCrossEntropy,
+    WeightedLoss,
 )
 
 LOG2, LOG4 = math.log(2), math.log(4)
@@ -36,6 +37,7 @@ LOGITS = np.log([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])  # softmax gives these proba
 GAUSS = LOG2 + math.log(2 * math.pi) / 2  # what a standard deviation of 2 costs a number
 SURE = -(math.log(0.7) + math.log(0.8)) / 2
 PULL = [[-0.15, 0.1, 0.05], [0.05, 0.05, -0.1]]  # (p - t) / 2
+TWICE = 2 * np.array(PULL)
 BY_HAND = [
     (MeanSquaredError(), Y, T, 5 / 4, [[0.5, 0], [0, -1]]),
     (MeanSquaredError("per_sample"), Y, T, 5 / 2, [[1, 0], [0, -2]]),
@@ -54,6 +56,31 @@ BY_HAND = [
     (SoftmaxCrossEntropy(), LOGITS, [[1, 0, 0], [0, 0, 1]], SURE, PULL),
     (SoftmaxCrossEntropy(), [[0, 0]], [[0.25, 0.75]], LOG2, [[0.25, -0.25]]),
     (SoftmaxCrossEntropy(), [[0, 0]], [[1, 1]], 2 * LOG2, [[0, 0]]),
+    (SoftmaxCrossEntropy(), [LOGITS], np.array([[0, 2]]), SURE, [PULL]),
+    (SoftmaxCrossEntropy("per_sample"), [LOGITS], np.array([[0, 2]]), 2 * SURE, [TWICE]),
+    (SoftmaxCrossEntropy("per_sample"), [LOGITS], [np.eye(3)[[0, 2]]], 2 * SURE, [TWICE]),
+    (
+        SoftmaxCrossEntropy(ignore_index=-1),
+        LOGITS,
+        np.array([-1, 2]),
+        -math.log(0.8),
+        [[0, 0, 0], [0.1, 0.1, -0.2]],
+    ),
+    (SoftmaxCrossEntropy(ignore_index=255), LOGITS, np.array([255, 255]), 0, np.zeros((2, 3))),
+    (
+        SoftmaxCrossEntropy(class_weights=[3, 9, 1]),
+        LOGITS,
+        np.array([0, 2]),
+        -(3 * math.log(0.7) + math.log(0.8)) / 4,
+        [[-0.225, 0.15, 0.075], [0.025, 0.025, -0.05]],
+    ),
+    (
+        SoftmaxCrossEntropy("per_sample", class_weights=[3, 9, 1]),
+        LOGITS,
+        np.array([0, 2]),
+        -(3 * math.log(0.7) + math.log(0.8)) / 2,
+        [[-0.45, 0.3, 0.15], [0.05, 0.05, -0.1]],
+    ),
     (KLToStandardNormal(), [[0, 0]], [[0, 0]], 0, ([[0, 0]], [[0, 0]])),
     (
         KLToStandardNormal(),
@@ -84,7 +111,8 @@ def value_and_gradient(loss, prediction, target):
 
 def test_every_public_loss_has_an_example():
     kinds = {getattr(scratchnet.losses, name) for name in scratchnet.losses.__all__} - {Loss}
-    assert {type(loss) for loss, *_ in BY_HAND} == kinds
+    in_another_file = {WeightedLoss}  # test_loss_base.py
+    assert {type(loss) for loss, *_ in BY_HAND} == kinds - in_another_file
 
 
 @every_example
@@ -111,6 +139,18 @@ def test_a_loss_keeps_the_rules_of_a_layer(example, dtype):
     floats = [a for a in arrays_in([value, cache, once]) if a.dtype.kind == "f"]
     assert {a.dtype for a in floats} == {np.dtype(dtype)} and value.shape == ()
     assert bits(vars(loss)) == before
+
+
+@every_example
+def test_the_costs_are_the_terms_of_the_sum(example):
+    loss, *data = example[:3]
+    prediction, target = as_arrays(*data, "float64")
+    if isinstance(loss, KLToStandardNormal):
+        with pytest.raises(NotImplementedError, match="KLToStandardNormal has no costs"):
+            loss.costs(prediction, target)
+        return
+    costs, n = loss.costs(prediction, target), loss.divisor(prediction, target)
+    assert_allclose(costs.sum() / n, loss(prediction, target), rtol=1e-12)
 
 
 @every_example
@@ -276,7 +316,7 @@ X3 = np.zeros((4, 3), "float32")
         (X3, np.zeros((4, 1), int), ShapeError, "each (4, 3); got (4, 1)"),
         (X3, np.zeros((3, 4)), ShapeError, "each (4, 3); got (3, 4)"),
         (X3, np.ones((4, 3)), TypeError, "SoftmaxCrossEntropy expects"),
-        (X3[0], np.array([0, 1, 2]), ShapeError, "expects predictions (N, K); got (3,)"),
+        (X3[0], np.array([0, 1, 2]), ShapeError, "expects predictions (N, ..., K); got (3,)"),
     ],
 )
 def test_classes_that_do_not_fit_are_refused(x, target, error, sentence):

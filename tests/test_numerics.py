@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
-from scratchnet.numerics import log_sigmoid, log_softmax, logsumexp, sigmoid, softmax, softplus
+from scratchnet.numerics import (
+    log_sigmoid,
+    log_softmax,
+    logsumexp,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+)
 
 EVERYWHERE = [0, 1e-30, 1e-9, 1e-3, 0.1, 1, 3, 10, 17, 36, 88, 90, 700, 750, 1000, 1e30]
 LINE = np.array(sorted({s * v for v in EVERYWHERE for s in (-1, 1)}))
@@ -41,12 +49,11 @@ def strictly(function, *args):
 @elementwise
 @every_precision
 def test_elementwise_functions_are_right_everywhere(function, dtype):
-    """(6, 20, 35) To the last digits; sigmoid absolutely, as it promises no digits near 0."""
+    """(6, 20, 35) To the last digits, also where the result is tiny."""
     x = LINE.astype(dtype)
     exact = ELEMENTWISE[function](x.astype("float64"))
-    few = 4 * np.finfo(dtype).eps
-    near_zero = few if function is sigmoid else np.finfo(dtype).tiny  # below it digits run out
-    assert_allclose(strictly(function, x), exact, rtol=few, atol=near_zero)
+    few, tiny = 4 * np.finfo(dtype).eps, np.finfo(dtype).tiny  # below tiny digits run out
+    assert_allclose(strictly(function, x), exact, rtol=few, atol=tiny)
 
 
 @every_precision
@@ -101,8 +108,30 @@ def test_one_class_alone_is_certain(function):
     assert_allclose(strictly(function, x), certain[function], rtol=0)
 
 
-def test_sigmoid_can_write_over_its_input():
+@pytest.mark.parametrize("function", [relu, sigmoid], ids=lambda f: f.__name__)
+def test_sigmoid_and_relu_can_write_over_their_input(function):
     x = np.linspace(-3, 3, 7)
-    expected = sigmoid(x)
-    assert sigmoid(x, out=x) is x
+    expected = function(x)
+    assert function(x, out=x) is x
     assert_array_equal(x, expected)
+
+
+@every_precision
+@pytest.mark.parametrize("shape", [(7,), (4, 5), (2, 3, 4), (2, 3, 4, 5), (0, 3), (3, 0)])
+def test_relu_is_the_maximum_with_zero(shape, dtype):
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    for view in (x, x[::-1], x[..., ::2], x.T):
+        assert_array_equal(strictly(relu, view), np.maximum(view, 0))
+
+
+@given(x=arrays("float32", 50, elements=st.floats(-120, 120, width=32)))
+def test_softplus_without_log1p_is_the_plain_form(x):
+    plain = np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))
+    assert_allclose(softplus(x), plain, rtol=3e-7, atol=np.finfo("float32").tiny)
+
+
+@given(x=arrays("float32", 50, elements=st.floats(-80, 120, width=32)))
+def test_sigmoid_keeps_its_digits_where_the_form_by_tanh_loses_them(x):
+    by_tanh = 0.5 * np.tanh(0.5 * x) + np.float32(0.5)
+    assert_allclose(sigmoid(x), by_tanh, rtol=0, atol=1.2e-7)
+    assert_allclose(sigmoid(x), scipy.special.expit(x.astype("float64")), rtol=3e-7)

@@ -200,7 +200,7 @@ def test_a_file_that_does_not_fit_is_refused(changes, sentence, path):
         ([Dense(4), Tanh()], "holds a model of the layers .*ReLU.*; this one has .*Tanh.*: build"),
         ([ReLU(), Dense(4)], "holds a model of the layers .*: build the model that was saved"),
         ([Dense(4), ReLU(), ReLU()], "holds a model of the layers .*: build the model that"),
-        ([Dense(5), ReLU()], r"holds a Dense 'encoder/dense' with units=4; this one has units=5: build"),
+        ([Dense(5), ReLU()], "holds a Dense .*encoder/dense.* with units=4; this one has units=5"),
         ([Dense(4, use_bias=False), ReLU()], "with use_bias=True; this one has use_bias=False"),
     ],
     ids=["kind", "order", "number", "size", "option"],

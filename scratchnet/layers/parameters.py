@@ -57,7 +57,19 @@ def one_vector(parameters):
 
 def _copy_to_one_vector(parameters):
     xp = xp_of(*(p.value for p in parameters))
-    vector = xp.concatenate([p.value.reshape(-1) for p in parameters])  # (P,)
+    return place(parameters, xp.concatenate([p.value.reshape(-1) for p in parameters]))  # (P,)
+
+
+def place(parameters, vector):
+    """Make parameters views into a vector (P,) that holds their values already; return it.
+
+    >>> import numpy as np
+    >>> b = Parameter(np.ones(3))
+    >>> vector = place([b], np.ones(3))
+    >>> vector += 1
+    >>> b.value
+    array([2., 2., 2.])
+    """
     start = 0
     for p in parameters:
         size = p.value.size

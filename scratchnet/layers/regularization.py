@@ -34,7 +34,9 @@ class Dropout(Layer):
 
     remembers = "the mask"
     keeps_steps = True
+    fixed_axes = 0
     needs_whole_batch = True  # random numbers are drawn for one sample after the other
+    draws_noise = splits_batch = True
 
     def __init__(self, rate, name=None):
         super().__init__(name)
@@ -75,7 +77,9 @@ class GaussianNoise(Layer):
     """
 
     keeps_steps = True
+    fixed_axes = 0
     needs_whole_batch = True  # random numbers are drawn for one sample after the other
+    draws_noise = splits_batch = True
 
     def __init__(self, stddev, name=None):
         super().__init__(name)

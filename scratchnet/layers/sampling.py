@@ -37,6 +37,7 @@ class Sampling(Layer):
 
     remembers = "mu, log_var and sigma eps"
     needs_whole_batch = True  # random numbers are drawn for one sample after the other
+    draws_noise = splits_batch = True
 
     def __init__(self, beta=1.0, name=None):
         super().__init__(name)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from scratchnet.backend import RNG, Array, as_rng, xp_of
+from scratchnet.batch_rows import batch_rows
 from scratchnet.layers.base import Layer
 from scratchnet.losses import BinaryCrossEntropy
-from scratchnet.optimizers import Optimizer
+from scratchnet.optimizers import ALONE, Optimizer
+from scratchnet.parallel import Group
 from scratchnet.saving import model_arrays
 from scratchnet.training import batches
 from scratchnet.training_checks import (
@@ -17,8 +19,10 @@ from scratchnet.training_checks import (
     check_seed,
     warn_of_double_activation,
 )
-from scratchnet.training_run import Guard, History
+from scratchnet.training_run import Guard, History, synchronize
+from scratchnet.training_step import own_counter
 from scratchnet.validation import check_float, check_positive_int
+from scratchnet.workers import WorkersOption, check_workers, member, part_of, rows_of, start
 
 
 class GAN:
@@ -85,26 +89,44 @@ class GAN:
         return value, self.generator.weight_gradients(d_fake, cache), cache
 
     def train_step(
-        self, x: Array, z_d: Array, z_g: Array, optimizer_d: Optimizer, optimizer_g: Optimizer
+        self,
+        x: Array,
+        z_d: Array,
+        z_g: Array,
+        optimizer_d: Optimizer,
+        optimizer_g: Optimizer,
+        group: Group = ALONE,
+        n: int | None = None,
     ) -> tuple:
-        """Update D with x and z_d, then G with z_g. Returns (L_D, L_G), each before its update."""
+        """Update D with x and z_d, then G with z_g. Returns (L_D, L_G), each before its update.
+
+        In a group of workers x, z_d and z_g are this worker's rows of a batch of n samples.
+        """
         d, g = self.discriminator, self.generator
+        if not len(x):  # more workers than samples: this one adds nothing to the sums
+            for model, optimizer in ((d, optimizer_d), (g, optimizer_g)):
+                optimizer.step(model.parameters, model.parameters * 0, group)
+            self._update_mean(group)
+            return 0.0, 0.0
+        share = len(x) / (n or len(x))
         loss_d, grads, caches = self.discriminator_gradients(x, z_d)
-        optimizer_d.step(d.parameters, d.flatten(grads))
+        optimizer_d.step(d.parameters, _scaled(d.flatten(grads), share), group)
         for cache in caches:
             d.update_running_stats(cache)
         loss_g, grads, cache = self.generator_gradients(z_g)
-        optimizer_g.step(g.parameters, g.flatten(grads))
+        optimizer_g.step(g.parameters, _scaled(g.flatten(grads), share), group)
         g.update_running_stats(cache)
-        if self.ema_decay:
-            self._update_mean()
+        self._update_mean(group)
         return loss_d, loss_g
 
-    def _update_mean(self):
+    def _update_mean(self, group):
         """mean += (1 - d) / (1 - d^t) (w - mean), for weights and running averages of layers.
 
         Because of the division by 1 - d^t the first weights have their full share, as in Adam.
         """
+        shared = group.kind == "threads" and group.rank > 0  # rank 0 updates it for all threads
+        if not self.ema_decay or shared:
+            return
         self.mean_generator = self.mean_generator or self.generator.map_arrays(lambda a: a.copy())
         self.t += 1
         share = (1 - self.ema_decay) / (1 - self.ema_decay**self.t)
@@ -122,11 +144,13 @@ class GAN:
         batch_size: int = 128,
         seed: int = 0,
         on_epoch: Callable[[int, History], None] | None = None,
+        workers: WorkersOption = None,
         **unknown: Any,
     ) -> History:
         """Train; return {"discriminator": [...], "generator": [...]}, the mean loss of each epoch.
 
-        on_epoch(epoch, history) is called after each epoch: to draw samples, to print.
+        on_epoch(epoch, history) is called after each epoch: to draw samples, to print. `workers` is
+        that of `scratchnet.training.fit`.
 
         Raises TypeError, ValueError and TrainingDiverged as `scratchnet.training.fit` does; after
         TrainingDiverged, and after Ctrl-C, which returns the history, both networks and optimizers
@@ -143,13 +167,17 @@ class GAN:
             raise ValueError("a GAN needs two optimizers, one for each network; got the same twice")
         warn_of_double_activation(self.discriminator, self.loss)
         seed, optimizers = check_seed(seed), (optimizer_d, optimizer_g)
+        workers = check_workers("GAN.fit", workers)
         history: History = {"discriminator": [], "generator": []}
+        group = member(workers)
         guard = Guard([self.generator, self.discriminator], optimizers)
+        if group is not None:
+            synchronize(group, guard)
         for epoch in range(epochs):
             guard.save()
             try:
                 rng = RNG(seed).fork(optimizer_g.epochs)
-                losses = self._epoch(x, batch_size, rng, *optimizers)
+                losses = self._epoch(x, batch_size, rng, optimizers, workers)
                 guard.check(dict(zip(history, losses, strict=True)), epoch, history)
                 for column, value in zip(history.values(), losses, strict=True):
                     column.append(value)
@@ -161,18 +189,37 @@ class GAN:
                 if len(history["generator"]) == epoch:  # in the middle of an epoch
                     guard.restore()
                 break
+            except Exception:
+                if len(history["generator"]) == epoch:
+                    guard.restore()
+                raise
+        if group is not None:
+            for optimizer in optimizers:
+                optimizer.gather_slots(group)
         return history
 
-    def _epoch(self, x, batch_size, rng, optimizer_d, optimizer_g):
+    def _epoch(self, x, batch_size, rng, optimizers, workers):
         """One pass over the data; returns the mean losses of both networks."""
-        for model in (self.generator, self.discriminator):
+        models = [self.discriminator, self.generator]
+        for model in models:
             model.set_rng(rng)
-        sums = [0, 0]
-        for i in batches(len(x), batch_size, rng):
-            z_d, z_g = self.codes(len(x[i]), rng), self.codes(len(x[i]), rng)
-            values = self.train_step(x[i], z_d, z_g, optimizer_d, optimizer_g)
-            sums = [s + value * len(z_d) for s, value in zip(sums, values, strict=True)]
-        return [float(total) / len(x) for total in sums]
+        steps = list(batches(len(x), batch_size, rng))
+        sizes = [min(batch_size, len(x) - i) for i in range(0, len(x), batch_size)]
+
+        def work(group):
+            """All steps of the epoch, as one worker of the group."""
+            sums = [0, 0]
+            own = [own_counter(o, group, member(workers)) for o in optimizers]
+            with batch_rows(several=group.size > 1) as rows:
+                for batch, n in zip(steps, sizes, strict=True):
+                    x_mine = part_of(x, batch, rows.set(rows_of(group, n), n))
+                    # under batch_rows these are the worker's rows of the codes of the batch
+                    z_d, z_g = self.codes(len(x_mine), rng), self.codes(len(x_mine), rng)
+                    losses = self.train_step(x_mine, z_d, z_g, *own, group, n)
+                    sums = [s + v * len(x_mine) for s, v in zip(sums, losses, strict=True)]
+            return (group.all_reduce([float(s) for s in sums]) / len(x)).tolist()
+
+        return start(work, models, x, batch_size, workers, loss=self.loss, optimizers=optimizers)
 
     def codes(self, n: int, seed: int | RNG) -> Array:
         """Random codes z ~ N(0, I) for n samples, (n, Z), on the generator's device."""
@@ -185,3 +232,8 @@ class GAN:
     def sample(self, n: int, seed: int | RNG) -> Array:
         """Samples of the generator, or of its average if there is an ema_decay, (n, ...)."""
         return (self.mean_generator or self.generator)(self.codes(n, seed))
+
+
+def _scaled(g, share):
+    """The gradient times the share of a worker's samples in the batch."""
+    return g if share == 1 else g * share

@@ -129,6 +129,7 @@ def test_an_optimizer_moves_on_the_device_as_on_the_host(make, xp):
 
 def test_every_public_layer_loss_and_optimizer_is_here():
     bases = {"Layer", "Loss", "Optimizer", "ShapeError"}
+    bases |= {"Embedding"}  # takes integers: tested on each device in test_embedding.py
     models = [case.make() for case in CASES.values()]
     made = {type(layer).__name__ for model in models for layer in model.named_layers().values()}
     made |= {case.name for case in loss_cases()}

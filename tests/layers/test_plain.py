@@ -32,6 +32,14 @@ CASES = [  # function, shapes of the arrays, other arguments
     ("lstm_step", {"x": (1, 3), "h": (1, 1), "c": (1, 1), "W": (3, 4), "U": (1, 4), "b": 4}, {}),
     ("gru_step", {"x": (3, 2), "h": (3, 4), "W": (2, 12), "U": (4, 12), "b": (2, 12)}, {}),
     ("gru_step", {"x": (1, 3), "h": (1, 1), "W": (3, 3), "U": (1, 3), "b": (2, 3)}, {}),
+    (
+        "gru_step_reset_before",
+        {"x": (3, 2), "h": (3, 4), "W": (2, 12), "U": (4, 12), "b": 12},
+        {},
+    ),
+    ("gru_step_reset_before", {"x": (1, 3), "h": (1, 1), "W": (3, 3), "U": (1, 3), "b": 3}, {}),
+    ("embedding", {"W": (4, 3)}, {"x": np.array([3, 0, 3, 1])}),
+    ("embedding", {"W": (1, 1)}, {"x": np.array([0])}),
     ("batch_norm", {"x": (5, 3), "gamma": (3,), "beta": (3,)}, {"epsilon": 0.1}),
     ("batch_norm", {"x": (2, 1), "gamma": (1,), "beta": (1,)}, {}),
 ]
@@ -105,7 +113,8 @@ def test_the_table_names_the_layer_and_the_file_of_each_function():
         module = importlib.import_module(f"scratchnet.{path[:-3].replace('/', '.')}")
         assert getattr(layers, layer).__module__ == module.__name__
         assert f"Optimized: `{layer}`." in getattr(plain, name).__doc__
-        assert f"Plain form: `{name}`" in getattr(layers, layer).__doc__
+        of_layer = getattr(layers, layer).__doc__
+        assert "Plain form: " in of_layer and f"`{name}`" in of_layer
 
 
 @each_case
@@ -263,12 +272,20 @@ def test_max_unpooling(size, stride, n, c):
     assert_layer_gives(layer, (x, indices), dy, y, plain.unpool_backward(dy, indices))
 
 
-@pytest.mark.parametrize("kind, name, n_states", [("LSTM", "lstm_step", 2), ("GRU", "gru_step", 1)])
+@pytest.mark.parametrize(
+    "kind, name, n_states, options",
+    [
+        ("LSTM", "lstm_step", 2, {}),
+        ("GRU", "gru_step", 1, {}),
+        ("GRU", "gru_step_reset_before", 1, {"reset_after": False}),
+    ],
+)
 @pytest.mark.parametrize(  # batch, steps, features, units
     "n, t, d, m", [(3, 4, 2, 5), (1, 1, 1, 1), (1, 6, 3, 1), (2, 3, 6, 4)]
 )
-def test_recurrent_layers(kind, name, n_states, n, t, d, m):
-    layer = built(getattr(layers, kind)(m, return_sequences=True, return_state=True), t, d)
+def test_recurrent_layers(kind, name, n_states, options, n, t, d, m):
+    options = options | {"return_sequences": True, "return_state": True}
+    layer = built(getattr(layers, kind)(m, **options), t, d)
     x, dy, weights = normal(n, t, d), normal(n, t, m), (layer.W, layer.U, layer.b)
     states = [tuple(normal(n_states, n, m))]  # (h,) or (h, c), before each step
     for i in range(t):

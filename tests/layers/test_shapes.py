@@ -8,11 +8,22 @@ from refusals import f32, model_of, refused, says
 from scratchnet.layers import (
     GELU,
     LSTM,
+    BatchNormalization,
     Conv2D,
+    Conv2DTranspose,
+    Cropping2D,
     Dense,
+    Dropout,
+    Flatten,
+    GlobalMaxPooling2D,
     Layer,
+    MaxPooling2D,
     RepeatVector,
     Sequential,
+    Skip,
+    TimeDistributed,
+    UpSampling2D,
+    ZeroPadding2D,
 )
 from scratchnet.losses import MeanSquaredError
 
@@ -22,7 +33,6 @@ COPY = r"parameters\[\.\.\.\]"  # other.parameters[...] = model.parameters
 
 
 def test_another_length_shows_how_to_copy_the_weights():
-    refused(lambda: Sequential([LSTM(3)]).build((None, 5), 0), "None", COPY)
     model = model_of([LSTM(3)], (4, 5))
     refused(lambda: model(f32(np.zeros((1, 1, 5)))), r"\(N, 4, 5\)", r"\(1, 5\)", COPY)
 
@@ -45,6 +55,71 @@ def test_a_larger_picture_shows_how_to_copy_the_weights():
     larger.parameters[...] = model.parameters  # as the sentence says
     x = f32(RNG.random((1, 10, 10, 1)))
     np.testing.assert_allclose(larger(x)[:, :6, :6], model(x[:, :8, :8]), atol=1e-6)
+
+
+NEED_SIZES = {
+    "Dense": ([Dense(3)], (None,), COPY),
+    "Dense on steps": ([LSTM(3, return_sequences=True), Dense(3)], (None, 5), "TimeDistributed"),
+    "Flatten": ([Conv2D(2, 3), Flatten()], (None, None, 1), "GlobalAveragePooling2D"),
+    "features": ([LSTM(3)], (4, None), "last axis"),
+    "channels": ([Conv2D(2, 3)], (4, 4, None), "last axis"),
+    "inside": ([Sequential([Skip([Conv2D(2, 3), Flatten()])])], (None, 5, 1), "numbers"),
+}
+
+
+@pytest.mark.parametrize(("layers", "shape", "words"), NEED_SIZES.values(), ids=NEED_SIZES)
+def test_a_layer_that_must_know_a_size_refuses_none(layers, shape, words):
+    refused(lambda: Sequential(layers).build(shape, 0), "None", words, error=ValueError)
+
+
+def test_sequences_of_any_length():
+    layers = lambda: [LSTM(3, return_sequences=True), TimeDistributed(Dense(2))]  # noqa: E731
+    model, fixed = model_of(layers(), (None, 5)), model_of(layers(), (7, 5))
+    assert model.output_shape == (None, 2)
+    np.testing.assert_array_equal(model.parameters, fixed.parameters)
+    x = f32(RNG.standard_normal((4, 7, 5)))
+    np.testing.assert_array_equal(model(x), fixed(x))
+    np.testing.assert_array_equal(model(x[:, :3]), fixed(x)[:, :3])
+    refused(lambda: model(x[..., :4]), r"\(N, None, 5\)", r"\(4, 7, 4\)")
+    assert "(N, None, 2)" in model.summary()
+
+
+def test_images_of_any_size():
+    def layers():
+        down = [Conv2D(3, 3, padding="same"), MaxPooling2D(), BatchNormalization(), Dropout(0.5)]
+        up = [UpSampling2D(), Conv2DTranspose(2, 3, 2, "same"), ZeroPadding2D(1), Cropping2D(1)]
+        return [Skip(down + up[:1], "concatenate"), *up[1:], GlobalMaxPooling2D(), Dense(2)]
+
+    model = model_of(layers(), (None, None, 1))
+    for size in ((4, 6), (6, 8)):
+        fixed, x = model_of(layers(), (*size, 1)), f32(RNG.standard_normal((2, *size, 1)))
+        np.testing.assert_array_equal(model(x), fixed(x))
+        found = []
+        for each in (model, fixed):
+            each.set_rng(0)
+            y, cache = each.forward(x, train=True)
+            found.append(each.flatten(each.weight_gradients(np.ones_like(y), cache)))
+        np.testing.assert_array_equal(*found)
+
+
+def test_an_image_that_is_too_small_is_refused_when_it_comes():
+    model = model_of([Conv2D(2, 5), Cropping2D(1)], (None, None, 1))
+    assert model.output_shape == (None, None, 2)
+    refused(lambda: model(f32(np.zeros((1, 4, 9, 1)))), "does not fit", r"\(4, 9\)")
+    refused(lambda: model(f32(np.zeros((1, 6, 9, 1)))), "leaves at least a pixel", r"\(2, 5\)")
+
+
+def test_an_upsampling_that_does_not_restore_an_odd_size_is_named():
+    model = model_of([Skip([MaxPooling2D(), UpSampling2D()])], (None, None, 1))
+    assert model(f32(np.zeros((1, 4, 6, 1)))).shape == (1, 4, 6, 1)
+    refused(lambda: model(f32(np.zeros((1, 5, 6, 1)))), r"\(N, 5, 6, 1\)", r"\(N, 4, 6, 1\)")
+
+
+def test_a_layer_for_any_size_may_be_part_of_a_model_for_one():
+    shared = Conv2D(2, 3)
+    model_of([shared], (None, None, 1))
+    model = model_of([shared], (5, 5, 1))
+    assert model(f32(np.zeros((1, 5, 5, 1)))).shape == (1, 3, 3, 2)
 
 
 def test_dense_on_a_sequence_shows_time_distributed():

@@ -87,7 +87,8 @@ def run(path, out, monkeypatch, *flags):
 
 
 def report_of(path, out):
-    return json.loads((out / path.stem / "report.json").read_text(encoding="ascii"))
+    """The report of a run in quick mode into the folder out."""
+    return json.loads((out / f"{path.stem}-quick" / "report.json").read_text(encoding="ascii"))
 
 
 @each_lesson
@@ -104,10 +105,14 @@ def test_learns_and_gives_the_same_numbers_on_the_stand_in(path, tmp_path, monke
     assert report["settings"]["seed"] == 0 and report["seconds"] > 0
     assert all(isinstance(number, (int, float)) for number in report["metrics"].values())
     for name, alt in report["figures"].items():
-        figure = tmp_path / "cpu" / path.stem / name
+        figure = tmp_path / "cpu" / f"{path.stem}-quick" / name
         assert figure.read_bytes().startswith(b"\x89PNG") and str(figure) in printed
         assert len(alt.split()) >= 4
     assert len(report["figures"]) >= 2
+    thumbnail = re.search(r"\n# sphinx_gallery_thumbnail_number = (\d+)\n$", text_of(path))
+    assert 2 <= int(thumbnail[1]) <= len(report["figures"])  # not the samples, the first figure
+    page = tmp_path / "cpu" / f"{path.stem}-quick" / "index.html"
+    assert page.stat().st_size < 50_000 and "Source of the layers used" in page.read_text()
     for defined, check in re.findall(r"(scratchnet/\S+\.py)  +(tests/\S+\.py)?", printed):
         assert (ROOT / defined).exists() and (ROOT / check).exists(), (defined, check)
 

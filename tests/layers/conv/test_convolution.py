@@ -211,7 +211,7 @@ def test_the_transposed_autoencoder_has_185217_parameters():
         (lambda: ZeroPadding2D("same"), "padding as an integer, (rows, columns) or"),
         (lambda: Cropping2D("same"), "cropping as an integer, (rows, columns) or"),
         (lambda: Conv2DTranspose(2, 3, 2, output_padding=2), "less than its strides"),
-        (lambda: Conv2DTranspose(2, 3, 2, "same", 1), 'none with padding="same"'),
+        (lambda: Conv2DTranspose(2, 3, 2, "same", (1, 2)), "less than its strides"),
     ],
 )
 def test_an_invalid_option_raises_an_error_that_names_it(make, words):

@@ -142,3 +142,19 @@ def test_unpooling_without_indices_raises_an_error():
         unpool(x)
     with pytest.raises(ShapeError, match="expects an array of integer indices of shape"):
         unpool((x, x))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 12])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_without_nan_the_paths_for_windows_that_do_not_overlap_give_the_same_bits(size, padding):
+    """A sample of NaN selects the general path for the whole batch; entries of equal value too."""
+    x = np.random.default_rng(0).integers(0, 3, (2, 13, 26, 3)).astype("float64")
+    with_nan = np.concatenate([x, np.full_like(x[:1], np.nan)])
+    layer = MaxPooling2D(size, padding=padding, return_indices=True)
+    layer.build(x.shape[1:], 0)
+    (y, indices), cache = layer.forward(x)
+    (_, general_indices), general_cache = layer.forward(with_nan)
+    dy = np.random.default_rng(1).standard_normal((3, *y.shape[1:]))
+    assert (indices == general_indices[:2]).all()
+    dx, general_dx = layer.backward(dy[:2], cache)[0], layer.backward(dy, general_cache)[0]
+    assert (dx == general_dx[:2]).all()

@@ -1,4 +1,4 @@
-"""Threads: a batch in shards gives the numbers of the whole batch, on any number of threads."""
+"""Training step: shards and workers give the numbers of the whole batch."""
 
 import numpy as np
 import pytest
@@ -18,11 +18,12 @@ from scratchnet.layers import (
     ReLU,
     Sequential,
     UpSampling2D,
+    WeightRegularization,
 )
 from scratchnet.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
 from scratchnet.optimizers import SGD, Adam
-from scratchnet.threads import on_threads, shards, weighted_mean
-from scratchnet.training import evaluate, fit, predict, train_step
+from scratchnet.training import fit, train_step
+from scratchnet.training_step import joined, shards, step
 
 IMAGE = (28, 28, 1)
 X = np.random.default_rng(5).random((70, *IMAGE), dtype=np.float32)  # two shards of 35
@@ -36,28 +37,20 @@ def autoencoder(*between):
     return built(Sequential(layers), IMAGE)
 
 
-def trained(threads, steps=3):
-    model, optimizer = autoencoder(), Adam()
-    seen = [train_step(model, LOSS, optimizer, X, X, threads) for _ in range(steps)]
-    return bits([model.parameters, *seen])
-
-
 # ------------------------------------------------------------------------------- the same numbers
 
 
-def test_one_thread_and_many_give_the_same_bits():
-    assert trained(1) == trained(2) == trained(5)
+def test_threads_give_the_step_of_a_single_worker_up_to_rounding():
+    def trained(workers):
+        model, optimizer = autoencoder(), Adam()
+        for _ in range(3):
+            results = train_step(model, LOSS, optimizer, X, X, workers)
+        assert optimizer.t == 3
+        return [model.parameters, *results]
 
-
-def test_a_whole_fit_gives_the_same_bits_on_any_number_of_threads():
-    def run(threads):
-        model = autoencoder()
-        settings = dict(loss=LOSS, optimizer=Adam(), epochs=2, batch_size=50, validation=(X, X))
-        history = fit(model, X, X, **settings, threads=threads, verbose=False)
-        del history["seconds"]
-        return bits(model.parameters), history
-
-    assert run(1) == run(3)
+    for one, many in zip(trained(1), trained(3), strict=True):
+        np.testing.assert_allclose(many, one, rtol=1e-4, atol=1e-6)
+    assert bits(trained(3)) == bits(trained(3))
 
 
 def test_the_shards_of_a_batch_have_the_gradient_of_the_whole_batch():
@@ -66,21 +59,11 @@ def test_the_shards_of_a_batch_have_the_gradient_of_the_whole_batch():
     value, loss_cache = LOSS.forward(y, X)
     whole = model.flatten(model.weight_gradients(LOSS.backward(loss_cache), cache))
     before = model.parameters.copy()
-    seen, penalty, prediction = train_step(model, LOSS, SGD(1.0), X, X, threads=2)
+    seen, penalty, prediction, weight = step(model, LOSS, SGD(1.0), X, X)
     # float32 sums in another order; the step is read off the parameters, so it rounds once more
     np.testing.assert_allclose(before - model.parameters, whole, rtol=1e-3, atol=1e-6)
-    np.testing.assert_allclose([seen, penalty], [value, 0], rtol=1e-6)
+    np.testing.assert_allclose([seen, penalty, weight], [value, 0, 70], rtol=1e-6)
     np.testing.assert_allclose(prediction, y, rtol=1e-5, atol=1e-6)
-
-
-def test_evaluation_and_prediction_do_not_depend_on_threads():
-    model = autoencoder()
-
-    def look(threads):
-        y = predict(model, X, batch_size=20, threads=threads)
-        return bits(y), evaluate(model, LOSS, X, X, batch_size=20, threads=threads)
-
-    assert look(1) == look(3)
 
 
 def may_be_cut(case):
@@ -90,12 +73,13 @@ def may_be_cut(case):
 @over({name: case for name, case in CASES.items() if may_be_cut(case)})
 def test_two_halves_of_a_batch_give_the_gradients_of_the_whole(case):
     layer, x, dy = example(case, n=6, dtype="float64")
-    if case.holds(ActivityRegularization):
+    has_penalty = case.holds(ActivityRegularization) or case.holds(WeightRegularization)
+    if has_penalty:
         dy = read_only(dy * 0)  # the penalty's gradient is a mean over the batch, dy's a sum
     _, cache = layer.forward(x, train=True)
     dx, grads = layer.backward(dy, cache)
     halves = [layer.backward(dy[s], layer.forward(x[s], train=True)[1]) for s in HALVES]
-    scale = 0.5 if case.holds(ActivityRegularization) else 1.0
+    scale = 0.5 if has_penalty else 1.0
     np.testing.assert_allclose(np.concatenate([h[0] for h in halves]) * scale, dx, atol=1e-12)
     for name, gradient in grads.items():
         np.testing.assert_allclose(sum(h[1][name] for h in halves) * scale, gradient, atol=1e-12)
@@ -106,9 +90,9 @@ def test_two_halves_of_a_batch_give_the_gradients_of_the_whole(case):
 
 @pytest.mark.parametrize(
     ("n", "edges"),
-    [(32, [0, 32]), (33, [0, 16, 33]), (70, [0, 35, 70]), (128, [0, 32, 64, 96, 128])],
+    [(32, [0, 32]), (64, [0, 64]), (70, [0, 35, 70]), (128, [0, 42, 85, 128])],
 )
-def test_a_batch_is_cut_into_an_even_number_of_nearly_equal_shards(n, edges):
+def test_a_batch_is_cut_into_nearly_equal_shards(n, edges):
     x = np.zeros((n, *IMAGE), "float32")
     expected = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
     assert shards(autoencoder(), LOSS, x) == expected
@@ -156,30 +140,18 @@ def test_a_loss_of_unknown_kind_gets_the_whole_batch():
     assert shards(autoencoder(), Sum(), X) == [slice(0, 70)]
 
 
-# -------------------------------------------------------------------------------------- running
+def test_results_of_parts_are_weighted_by_their_samples():
+    y = np.zeros((1, 2))
+    value, penalty, prediction, weight = joined(
+        [(1.0, 0.0, np.repeat(y, 2, axis=0), 2), (4.0, 3.0, y, 1)]
+    )
+    assert (value, penalty, prediction.shape, weight) == (2.0, 1.0, (3, 2), 3)
 
 
-def test_an_error_on_a_thread_reaches_the_caller():
-    def fails(part):
-        raise KeyError(part)
-
-    with pytest.raises(KeyError, match="2"):
-        on_threads(fails, [2, 3], threads=2)
-
-
-def test_numpys_error_state_holds_on_the_threads_too():
-    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
-        on_threads(lambda part: 1 / np.zeros(part), [1, 2], threads=2)
-
-
-@pytest.mark.parametrize("threads", [0, -1, 1.5, True])
-def test_an_invalid_number_of_threads_raises_an_error(threads):
-    with pytest.raises(ValueError, match="expects threads >= 1; got"):
-        on_threads(len, [X, X], threads)
-
-
-def test_a_mean_weighs_its_parts_by_their_sizes():
-    assert weighted_mean([1.0, 4.0], [slice(0, 2), slice(2, 3)]) == pytest.approx(2.0)
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True, "two"])
+def test_an_invalid_number_of_workers_raises_an_error(workers):
+    with pytest.raises((TypeError, ValueError), match="train_step expects workers"):
+        train_step(autoencoder(), LOSS, SGD(), X, X, workers)
 
 
 # ------------------------------------------------------- parts of a user, which declare nothing
@@ -207,16 +179,16 @@ def test_noise_of_a_users_layer_is_repeatable_in_a_convolutional_model():
     rng = np.random.default_rng(0)
     x, t = rng.random((384, *IMAGE), dtype=np.float32), rng.integers(0, 2, 384)
 
-    def run(threads):
+    def run(workers):
         model = built(Sequential([Conv2D(2, 3, strides=2), Drop(), Flatten(), Dense(2)]), IMAGE)
         model.set_rng(7)
-        train_step(model, SoftmaxCrossEntropy(), Adam(), x, t, threads)
+        train_step(model, SoftmaxCrossEntropy(), Adam(), x, t, workers)
         return model.parameters.copy()
 
     Drop.sizes.clear()
     first = run(1)
-    for threads in (2, 2, 1):
-        np.testing.assert_array_equal(run(threads), first)
+    for workers in (2, 2, 1):
+        np.testing.assert_array_equal(run(workers), first)
     assert set(Drop.sizes) == {384}  # nothing is split before every part has declared it
 
 
@@ -235,5 +207,5 @@ def test_a_users_loss_sees_the_whole_batch_of_a_convolutional_model():
     model = built(Sequential([Conv2D(1, 3, strides=2), Flatten(), Dense(1)]), IMAGE)
     t = rng.standard_normal((192, 1), dtype=np.float32)
     expected = ((model(x) - t) ** 2).sum()
-    value, _, _ = train_step(model, Summed(), SGD(1e-9), x, t, threads=1)
+    value, _, _ = train_step(model, Summed(), SGD(1e-9), x, t, workers=1)
     assert value == pytest.approx(expected, rel=1e-5)

@@ -1,0 +1,283 @@
+"""Groups of workers: the operations by which several workers train one model.
+
+Each of the n workers of a group has a rank, 0 ... n - 1, and runs the same program on its part of
+each batch. All parameters of a model are one vector w of P numbers, all gradients another. One step
+of data-parallel training, in which worker r updates only its stretch s of the parameters, is
+
+    g = gradient of the worker's part of the batch        # (P,), different on each worker
+    s = group.stretch(P)                                  # this worker's P / n numbers
+    group.reduce_scatter(g, total)                        # total (P / n,): sum over workers of g[s]
+    optimizer.step(w[s], total)                           # slots such as Adam's m, v: P / n numbers
+    group.all_gather(w[s], w)                             # w (P,), equal on all workers again
+
+This is stage 1 of ZeRO (Rajbhandari et al., 2020): work and memory of the optimizer are divided by
+n, and no more is sent than for a sum of the gradients on every worker (an all-reduce), which would
+be a reduce-scatter followed by an all-gather of the gradients. Between machines, both operations
+run on a ring (Thakur et al., 2005): in each of n - 1 rounds a worker sends P / n numbers to the
+next rank, which adds them to its own or keeps them. Every worker so sends 2 (n - 1) / n P numbers
+per step, fewer than 2 P for any number of workers.
+
+Sums are taken in the order of the ranks, ((g_0 + g_1) + g_2) + ..., on every kind of group. The
+rounding is therefore the same, and so is the result, bit for bit.
+
+Kinds of groups: `Alone` (this module), `ThreadGroup`, `ProcessGroup`, `MPIGroup`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from scratchnet.validation import require
+
+ALIGNMENT = 16  # numbers; 16 float32 are a cache line, so no two workers write to the same one
+CHUNK = 1 << 16  # numbers; see Group.reduce_chunks
+
+
+class WorkerError(RuntimeError):
+    """Error of a worker of rank 1 or higher, raised on rank 0, with the traceback of the worker."""
+
+
+class PeerLost(Exception):
+    """Another rank has left the group, so an operation of the group cannot be finished."""
+
+
+class Group:
+    """Interface of a group; an object of the class is the group as one of its workers sees it.
+
+    All workers call the same operations in the same order, with vectors of equal length and dtype.
+    Vectors are NumPy arrays in CPU memory, contiguous, of float32 or float64.
+
+    Attributes
+        kind   "alone", "threads", "processes" or "mpi"
+        rank   number of this worker, 0 ... size - 1
+        size   number of workers n
+    """
+
+    kind: str
+    rank: int
+    size: int
+
+    def stretch(self, n: int, rank: int | None = None) -> slice:
+        """Slice of a vector of n numbers that belongs to a worker; rank None: to this one.
+
+        The stretches of the ranks follow each other and cover the vector. They start at multiples
+        of 16 numbers; their lengths differ by at most 16 numbers, and the last may be shorter.
+
+        >>> group = Alone()
+        >>> group.size = 3
+        >>> [group.stretch(100, rank) for rank in range(3)]
+        [slice(0, 32, None), slice(32, 64, None), slice(64, 100, None)]
+        """
+        rank = self.rank if rank is None else rank
+        blocks = -(-n // ALIGNMENT)  # rounded up
+        edges = [ALIGNMENT * (blocks * r // self.size) for r in (rank, rank + 1)]
+        return slice(min(edges[0], n), min(edges[1], n))
+
+    def buffer(self, n: int, dtype: Any = "float32") -> np.ndarray:
+        """Memory of this worker for a vector (n,), the same in each call, with zeros at first.
+
+        `reduce_scatter` copies any other vector to this memory, where the other workers can read
+        it. A gradient that is written here in the first place needs no copy.
+        """
+        raise NotImplementedError
+
+    def reduce_scatter(self, vector: np.ndarray, out: np.ndarray) -> None:
+        """Sum of the workers' vectors, of which each worker receives its own stretch.
+
+        out = sum over ranks r of vector_r[stretch]
+
+        After the call the others may still be reading the vector: change it only after the next
+        operation of the group, such as the `all_gather` of the same step.
+
+        Parameters
+            vector   (n,), one on each worker
+            out      (m,), m the length of this worker's stretch; overwritten
+        """
+        stretch = self.stretch(len(vector))
+        require(
+            len(out) == stretch.stop - stretch.start and out.dtype == vector.dtype,
+            f"reduce_scatter expects out with the {stretch.stop - stretch.start} numbers of this "
+            f"worker's stretch, {vector.dtype}; got {len(out)} of {out.dtype}",
+        )
+        for _ in self.reduce_chunks(vector, out=out):
+            pass
+
+    def reduce_chunks(
+        self, vector: np.ndarray, chunk: int = CHUNK, out: np.ndarray | None = None
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield (s, total) for the chunks of this worker's stretch, total = sum over ranks of g[s].
+
+        The same sums as those of `reduce_scatter`, a chunk at a time. An optimizer that uses each
+        chunk at once finds it in the processor's cache. s is a slice of the whole vector; total
+        may be overwritten. Every worker must run its loop to the end, even if its stretch is empty.
+
+        Parameters
+            vector   (n,), one on each worker, see `reduce_scatter`
+            chunk    numbers in a chunk
+            out      (m,), memory for the sums; None: new arrays, or the vector's own in `Alone`
+        """
+        raise NotImplementedError
+
+    def sum_of(self, vector: np.ndarray) -> np.ndarray:
+        """Sum of the workers' vectors (n,), which each worker receives; one worker: its vector."""
+        if self.size == 1:
+            return vector
+        total, s = np.empty_like(vector), self.stretch(len(vector))
+        self.reduce_scatter(vector, total[s])
+        self.all_gather(total[s], total)
+        return total
+
+    def all_gather(self, part: np.ndarray, full: np.ndarray) -> None:
+        """Concatenation of the workers' stretches, which each worker receives.
+
+        full = [part_0, part_1, ...]
+
+        Where the workers see one and the same array `full`, nothing has to be sent.
+
+        Parameters
+            part   (m,), this worker's stretch of the vector; may be a view of `full` at its place
+            full   (n,), overwritten
+        """
+        raise NotImplementedError
+
+    def all_reduce(self, numbers: Any) -> np.ndarray:
+        """Sum over the workers of a few numbers, in float64, which each worker receives.
+
+        The result is a new array (k,) for k numbers, at most 512: losses, counts, squared norms.
+        """
+        raise NotImplementedError
+
+    def broadcast(self, array: np.ndarray, root: int = 0) -> None:
+        """Copy an array of rank `root` to the array of each other worker, in place."""
+        raise NotImplementedError
+
+    def barrier(self) -> None:
+        """Wait until all workers have called `barrier`."""
+        raise NotImplementedError
+
+
+class Alone(Group):
+    """Group of one worker: every operation in its plain form, without others to wait for.
+
+    >>> group, w = Alone(), np.zeros(3)
+    >>> total = np.empty(3)
+    >>> group.reduce_scatter(np.array([1.0, 2.0, 3.0]), total)
+    >>> w -= 0.5 * total
+    >>> group.all_gather(w, w)
+    >>> w
+    array([-0.5, -1. , -1.5])
+    """
+
+    kind, rank, size = "alone", 0, 1
+
+    def __init__(self):
+        self._buffer = PrivateBuffer()
+
+    def buffer(self, n: int, dtype: Any = "float32") -> np.ndarray:
+        return self._buffer(n, dtype)
+
+    def reduce_chunks(
+        self, vector: np.ndarray, chunk: int = CHUNK, out: np.ndarray | None = None
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        for s in chunks(self.stretch(len(vector)), chunk):
+            yield s, vector[s] if out is None else sum_in_order([vector[s]], out[s])
+
+    def all_gather(self, part: np.ndarray, full: np.ndarray) -> None:
+        if not same_memory(part, full):
+            full[...] = part
+
+    def all_reduce(self, numbers: Any) -> np.ndarray:
+        return few(numbers).copy()
+
+    def broadcast(self, array: np.ndarray, root: int = 0) -> None:
+        pass
+
+    def barrier(self) -> None:
+        pass
+
+
+class PrivateBuffer:
+    """Memory for `Group.buffer` of a worker that shares no memory with the others."""
+
+    def __init__(self):
+        self.bytes = np.zeros(0, np.uint8)
+
+    def __call__(self, n: int, dtype: Any) -> np.ndarray:
+        """Vector (n,) at the start of the memory, which grows if it is too short."""
+        size = n * np.dtype(dtype).itemsize
+        if self.bytes.size < size:
+            self.bytes = np.zeros(size, np.uint8)
+        return self.bytes[:size].view(dtype)
+
+
+# ------------------------------------------------------------------------- helpers of every kind
+
+FEW = 512  # numbers that all_reduce takes at most
+
+
+def few(numbers: Any) -> np.ndarray:
+    """Numbers for `all_reduce` as a vector of float64.
+
+    >>> few([1, 2.5])
+    array([1. , 2.5])
+    """
+    values = np.asarray(numbers, np.float64).reshape(-1)
+    require(
+        values.size <= FEW,
+        f"all_reduce expects at most {FEW} numbers; got {values.size}: use reduce_scatter",
+    )
+    return values
+
+
+def chunks(stretch: slice, size: int) -> Iterator[slice]:
+    """Yield consecutive slices of `size` numbers that cover a stretch.
+
+    >>> list(chunks(slice(2, 7), 3))
+    [slice(2, 5, None), slice(5, 7, None)]
+    """
+    for start in range(stretch.start, stretch.stop, size):
+        yield slice(start, min(start + size, stretch.stop))
+
+
+def sum_in_order(vectors: list[np.ndarray], out: np.ndarray | None = None) -> np.ndarray:
+    """Sum of one or more vectors, ((v_0 + v_1) + v_2) + ..., in `out` or as a new array.
+
+    >>> sum_in_order([np.ones(2), np.ones(2), np.ones(2)])
+    array([3., 3.])
+    """
+    if len(vectors) == 1:
+        return np.positive(vectors[0], out=out)
+    total = np.add(vectors[0], vectors[1], out=out)
+    for vector in vectors[2:]:
+        total += vector
+    return total
+
+
+def same_memory(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two contiguous arrays start at the same address.
+
+    >>> w = np.zeros(4)
+    >>> same_memory(w[:2], w), same_memory(w[2:], w)
+    (True, False)
+    """
+    return a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
+
+
+OUT_OF_STEP = (
+    "the workers of a group have called different numbers of operations: all must call the same "
+    "ones in the same order"
+)
+
+
+def failure(rank: int, size: int, traceback: str) -> WorkerError:
+    """Error that reports the exception of a worker, with its traceback.
+
+    >>> print(failure(1, 2, "Traceback ..."))
+    worker 1 of 0 ... 1 failed, so the others were stopped; its traceback:
+    Traceback ...
+    """
+    return WorkerError(
+        f"worker {rank} of 0 ... {size - 1} failed, so the others were stopped; its traceback:\n"
+        f"{traceback.rstrip()}"
+    )
