@@ -9,19 +9,24 @@ The reference values that `report` prints beside the metrics are in references.j
 """
 
 import argparse
+import atexit
 import importlib.resources
 import inspect
 import json
 import os
+import re
 import sys
+import tempfile
 import time
 from types import SimpleNamespace
 
 from scratchnet.backend import gpu_problem, set_device
 from scratchnet.layers import Layer, Sequential
 from scratchnet.losses import Loss
+from scratchnet.pages.run_page import write_run_page
 from scratchnet.paths import expanded
 from scratchnet.validation import unknown_name
+from scratchnet.workers import rank, set_workers
 
 
 class Knobs(SimpleNamespace):
@@ -29,7 +34,9 @@ class Knobs(SimpleNamespace):
 
     Besides the lesson's own knobs: lesson (its name), dataset, device, parity, quick, broken (name
     of the fault to insert, or None), out (folder of the figures), check (exit with status 1 if a
-    metric is off) and changed (names of the knobs set on the command line).
+    metric is off), svg (write the figures as SVG, too), changed (names of the knobs set on the
+    command line), fault (description of the fault, or None) and flags (words of the command line
+    that determine the results).
     """
 
 
@@ -46,6 +53,9 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
     The order of precedence is: flag, quick mode, data set, default. In a notebook the command line
     belongs to the kernel and is not read. Sets the device of new arrays until the process ends.
 
+    A run with a fault, in quick mode, with another data set or with other knobs has a folder of its
+    own, lessons_out/<lesson>-<what is different>, so that two runs can be compared.
+
     Raises ValueError for a value of an unknown knob; a wrong flag exits with status 2.
     """
     datasets, breaks = datasets or {}, breaks or {}
@@ -55,15 +65,23 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
                 raise unknown_name("knob", name, defaults)
     parser = _parser(lesson, datasets, breaks, defaults)
     in_notebook = "ipykernel" in sys.modules
-    given = vars(parser.parse_args([] if in_notebook else None))
+    words = [] if in_notebook else sys.argv[1:]
+    given = vars(parser.parse_args(words))
     chosen = dict(defaults)
     chosen |= datasets.get(given["dataset"], {})
     is_quick = given["quick"] or os.environ.get("SCRATCHNET_QUICK") == "1"
     chosen |= (quick or {}) if is_quick else {}
     by_hand = {name: given[name] for name in defaults if given[name] is not None}
+    other_dataset = given["dataset"] if given["dataset"] != next(iter(datasets), None) else None
     if given["device"] == "gpu" and gpu_problem():
         parser.error(f"no GPU to use: {gpu_problem()}")
     set_device(given["device"], given["parity"])
+    try:
+        set_workers(given["workers"])
+    except ValueError as problem:
+        parser.error(str(problem))
+    if rank() > 0:
+        given["out"] = _silence()
     cfg = Knobs(
         lesson=lesson,
         dataset=given["dataset"],
@@ -72,8 +90,11 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
         quick=is_quick,
         broken=given["broken"],
         check=given["check"],
-        out=expanded(given["out"]) / lesson,
+        svg=given["svg"],
+        out=expanded(given["out"]) / _folder(lesson, other_dataset, by_hand, given, is_quick),
         changed=sorted(by_hand),
+        fault=breaks.get(given["broken"]),
+        flags=run_flags(words),
         figures={},
         began=time.perf_counter(),
         **(chosen | by_hand),
@@ -81,8 +102,39 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
     cfg.out.mkdir(parents=True, exist_ok=True)
     print(f"{lesson}  " + "  ".join(f"{k}={v}" for k, v in settings(cfg).items()), flush=True)
     if cfg.broken:
-        print(f"broken on purpose: {breaks[cfg.broken]}")
+        print(f"broken on purpose: {cfg.fault}")
     return cfg
+
+
+def _silence():
+    """Folder for the files of a process of mpiexec that is not the first, which prints nothing."""
+    folder = tempfile.TemporaryDirectory(prefix="scratchnet-")
+    atexit.register(folder.cleanup)
+    sys.stdout = open(os.devnull, "w")  # until the process ends
+    return folder.name
+
+
+def _folder(lesson, dataset, by_hand, given, is_quick):
+    """Name of the folder of a run: 01_dense_autoencoder-units_8-break-big_step-quick."""
+    parts = [lesson, dataset, *(f"{name}_{value}" for name, value in sorted(by_hand.items()))]
+    parts += ["break", given["broken"]] if given["broken"] else []
+    parts += ["quick"] if is_quick else []
+    return "-".join(re.sub(r"[^\w.+-]+", "_", part) for part in parts if part)
+
+
+def run_flags(words):
+    """Flags of a run that determine its results: without --out, --check and --svg.
+
+    >>> run_flags(["--units", "8", "--out", "figures", "--check", "--break=zeros"])
+    ['--units', '8', '--break', 'zeros']
+    """
+    words = [
+        part for word in words for part in (word.split("=", 1) if word[:2] == "--" else [word])
+    ]
+    if "--out" in words:
+        at = words.index("--out")
+        words = words[:at] + words[at + 2 :]
+    return [word for word in words if word not in ("--check", "--svg")]
 
 
 def _parser(lesson, datasets, breaks, defaults):
@@ -92,7 +144,11 @@ def _parser(lesson, datasets, breaks, defaults):
     parser.add_argument(
         "--parity", action="store_true", help="let the GPU draw the CPU's noise, to compare runs"
     )
+    parser.add_argument(
+        "--workers", type=int, help="number of workers that train; by default as many as help"
+    )
     parser.add_argument("--check", action="store_true", help="fail if a number is off")
+    parser.add_argument("--svg", action="store_true", help="write the figures as SVG, too")
     parser.add_argument(
         "--out",
         default=os.environ.get("SCRATCHNET_OUT", "lessons_out"),
@@ -115,14 +171,14 @@ def _parser(lesson, datasets, breaks, defaults):
 
 def settings(cfg):
     """Settings that determine the results of a run, {name: value}."""
-    hidden = {"lesson", "out", "changed", "figures", "began", "check"}
+    hidden = {"lesson", "out", "changed", "fault", "flags", "figures", "began", "check", "svg"}
     return {
         k: v for k, v in vars(cfg).items() if k not in hidden and v is not None and v is not False
     }
 
 
 def show(cfg, figure, name, alt):
-    """Save a figure as lessons_out/<lesson>/NN_name.png and print the path.
+    """Save a figure as NN_name.png in the folder of the run, add it to index.html, print the path.
 
     Parameters
         figure   a Matplotlib figure
@@ -133,7 +189,10 @@ def show(cfg, figure, name, alt):
 
     path = cfg.out / f"{len(cfg.figures) + 1:02d}_{name}.png"
     save(figure, path)
+    if cfg.svg:
+        save(figure, path.with_suffix(".svg"))
     cfg.figures[path.name] = alt
+    write_run_page(cfg.out, _record(cfg))
     print(f"figure  {path}", flush=True)
 
 
@@ -178,7 +237,10 @@ def references(lesson, dataset):
 
 
 def report(cfg, metrics):
-    """Print the metrics beside their references and write lessons_out/<lesson>/report.json.
+    """Print the metrics beside their references; write report.json and index.html.
+
+    Both files are in the folder of the run. index.html shows the figures, the numbers, the settings
+    and the source of the layers that the lesson imports.
 
     Returns the printed rows. With --check, the process exits with status 1 if a metric is off by
     more than its tolerance. With other knobs, in quick mode or with --break, the reference is shown
@@ -203,20 +265,49 @@ def report(cfg, metrics):
     head = ("metric", "yours", "expected", "tolerance", "verdict", "reference")
     print(table(head, rows))
     seconds = time.perf_counter() - cfg.began
-    written = {
-        "lesson": cfg.lesson,
-        "settings": settings(cfg),
+    written = _record(cfg) | {
         "metrics": metrics,
         "seconds": round(seconds, 2),
-        "figures": cfg.figures,
         "expected": [dict(zip(head, row, strict=True)) for row in rows],
     }
     path = cfg.out / "report.json"
     path.write_text(json.dumps(written, indent=1) + "\n", encoding="ascii")
-    print(f"report  {path}  ({seconds:.1f} s in all)", flush=True)
+    page = write_run_page(cfg.out, written, _sources(vars(sys.modules["__main__"])))
+    print(f"report  {path}  ({seconds:.1f} s in all)\npage    {page}", flush=True)
     if cfg.check and any(row[4].startswith("off") for row in rows):
         sys.exit(1)
     return rows
+
+
+def _record(cfg):
+    """Description of a run, for report.json and index.html."""
+    title = (vars(sys.modules["__main__"]).get("__doc__") or "").strip().split("\n")[0]
+    return {
+        "lesson": cfg.lesson,
+        "title": title if title.startswith(cfg.lesson[:2]) else cfg.lesson,
+        "flags": cfg.flags,
+        "fault": cfg.fault,
+        "settings": settings(cfg),
+        "figures": cfg.figures,
+    }
+
+
+def _sources(names):
+    """(name, file, source) of each layer, loss and other part among the variables of a lesson."""
+    places = ("layers", "losses", "boltzmann", "models")
+    found = []
+    for name, part in names.items():
+        if not (inspect.isclass(part) or inspect.isfunction(part)):
+            continue
+        own = part.__module__ == "__main__" and inspect.isclass(part)
+        package, _, rest = part.__module__.partition(".")
+        if own or (package == "scratchnet" and rest.split(".")[0] in places):
+            file = "this lesson" if own else part.__module__.replace(".", "/") + ".py"
+            try:
+                found.append((name, file, inspect.getsource(part)))
+            except OSError:  # a class of a notebook's cell has no file
+                continue
+    return found
 
 
 def _number(value):

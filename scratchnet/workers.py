@@ -9,11 +9,14 @@
     a Group        the call is one worker of this group, in which all workers make the same call
                    with a model of their own; under mpiexec this is what None means
 
+`set_workers` sets what None means, as the flag --workers of the lessons does.
+
 Results do not depend on the kind of group, bit for bit. Between different numbers of workers they
 are equal up to rounding, because the sum over a batch is taken in another order. Noise and dropout
 belong to the samples, see `scratchnet.batch_rows`.
 """
 
+import contextvars
 import dataclasses
 import math
 import os
@@ -56,9 +59,34 @@ class Workers:
 WorkersOption: TypeAlias = int | Workers | Group | None
 
 
+_default: contextvars.ContextVar[int | Workers | None] = contextvars.ContextVar(
+    "scratchnet_workers", default=None
+)
+
+
+def set_workers(workers: int | Workers | None) -> None:
+    """Set the number of workers of all calls that do not say it; None: as many as help.
+
+    >>> set_workers(1)
+    >>> set_workers(None)
+    """
+    _default.set(check_workers("set_workers", workers))
+
+
+def rank() -> int:
+    """Number of this process among those of mpiexec, 0 for the first and without mpiexec.
+
+    >>> rank()
+    0
+    """
+    return mpi_world().rank if mpi_size() > 1 else 0
+
+
 def check_workers(owner: str, workers: Any) -> Any:
-    """Return the option ``workers``; TypeError or ValueError if it is none of its kinds."""
-    if workers is None or isinstance(workers, (Workers, Group)):
+    """Return the option ``workers``, or its default; ValueError if it is none of its kinds."""
+    if workers is None:
+        return _default.get()
+    if isinstance(workers, (Workers, Group)):
         return workers
     return check_positive_int(owner, "workers", workers)
 

@@ -1,6 +1,14 @@
 """Workers: results of any number and kind of them, errors, and models that are not split."""
 
+import gc
 import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +48,7 @@ from scratchnet.workers import (
 
 KINDS = ["threads"] + ["processes"] * hasattr(os, "fork")
 every_kind = pytest.mark.parametrize("kind", KINDS)
+SUPPORT = Path(__file__).parent / "support"
 N = 50  # samples: batches of 16, 16, 16 and 2, fewer than some groups have workers
 DATA = np.random.default_rng(0)
 LABELS = DATA.integers(0, 3, N)
@@ -219,6 +228,60 @@ def test_an_error_of_a_worker_has_its_traceback_and_leaves_the_last_epoch(kind):
     assert len(fit(model, x, x + 1, **options)["loss"]) == 1  # the next run works
 
 
+class Dies(Fails):
+    """A layer that kills the process of a worker for one sample."""
+
+    def forward(self, x, train=False):
+        if train and (x == 99).any():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x, None
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@needs_fork
+def test_a_killed_worker_is_named_within_two_seconds_and_leaves_the_last_epoch():
+    model = Sequential([Dies(), Dense(1)])
+    model.build((1,), 0)
+    before, x = model.parameters.copy(), np.zeros((32, 1), "float32")
+    x[31] = 99
+    options = {"loss": MeanSquaredError(), "optimizer": SGD(0.1), "batch_size": 16}
+    began = time.perf_counter()
+    with pytest.raises(WorkerError, match="worker 1 .* was killed by signal 9"):
+        fit(model, x, x, **options, shuffle=False, workers=Workers(2, "processes"))
+    assert time.perf_counter() - began < 2  # not a measurement: it would wait for ever
+    np.testing.assert_array_equal(model.parameters, before)
+
+
+def used():
+    """Open files, child processes, and pages of memory shared between processes."""
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+    shared = [
+        line for line in Path("/proc/self/maps").read_text().splitlines() if "/dev/zero" in line
+    ]
+    return len(os.listdir("/proc/self/fd")), children, len(shared)
+
+
+@needs_fork
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nothing_is_left_after_many_fits():
+    x = np.ones((16, 2), "float32")
+
+    def run():
+        model = built(Dense(1), shape=(2,))
+        options = {"loss": MeanSquaredError(), "optimizer": Adam(), "batch_size": 16}
+        fit(model, x, x[:, :1], **options, workers=Workers(2, "processes"), verbose=False)
+
+    run()
+    gc.collect()
+    before = used()
+    for _ in range(100):
+        run()
+    gc.collect()
+    assert used() == before
+
+
 @every_kind
 def test_a_run_that_diverges_goes_back(kind):
     make, x = MODELS["convolutional"]
@@ -301,3 +364,61 @@ def test_noise_belongs_to_the_samples():
         rows.set(slice(2, 5), 6)
         np.testing.assert_array_equal(RNG(3).normal(np.zeros((3, 4), "float32")), whole[2:5])
         np.testing.assert_array_equal(RNG(3).normal(np.zeros((6, 4), "float32")), steps[4:10])
+
+
+# ------------------------------------------------------------------ data in files, and mpiexec
+
+
+def script(name, *arguments, command=()):
+    """Standard output of a script of tests/support, run in a process of its own."""
+    path = os.pathsep.join([*sys.path, str(Path(__file__).parent)])
+    done = subprocess.run(
+        [*command, sys.executable, SUPPORT / name, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is one of Linux")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_memory_map_larger_than_the_memory_is_trained_on_batch_by_batch(workers, tmp_path):
+    x = np.memmap(tmp_path / "x", "float32", "w+", shape=(30_000, 2500))  # a sparse file
+    x[:, 0] = 1
+    x.flush()
+    del x
+    numbers, refused = script("train_memory_map.py", tmp_path / "x", workers).splitlines()
+    first, after, mean = map(float, numbers.split())
+    assert 1 > first > after
+    # 30 updates of rate 1e-3: w and b grow by 2e-3 (1 - y) each, so 1 - y shrinks by 0.996
+    assert mean == pytest.approx(1 - 0.996**30, rel=1e-4)
+    assert refused == "the data do not fit into the memory"
+
+
+@every_kind
+def test_nan_in_a_memory_map_is_found_in_its_batch(kind, tmp_path):
+    x = np.memmap(tmp_path / "x", "float32", "w+", shape=(64, 3))
+    x[...], x[63] = 1, np.nan
+    model = built(Dense(1), shape=(3,))
+    before = model.parameters.copy()
+    options = {"loss": MeanSquaredError(), "optimizer": SGD(0.1), "batch_size": 16}
+    with pytest.raises(ValueError, match="holds NaN or infinite values"):
+        fit(model, x, np.ones((64, 1), "float32"), **options, workers=Workers(2, kind))
+    np.testing.assert_array_equal(model.parameters, before)
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_mpiexec_trains_as_threads_do(size, tmp_path):
+    pytest.importorskip("mpi4py", reason="mpi4py is not installed: pip install '.[mpi]'")
+    mpiexec = shutil.which("mpiexec", path=os.path.dirname(sys.executable)) or "mpiexec"
+    script("mpi_fit.py", tmp_path, command=[mpiexec, "-n", str(size)])
+    for name, (make, x) in MODELS.items():
+        parameters, history = trained(make, x, Workers(size, "threads"))
+        for rank in range(size):
+            with np.load(tmp_path / f"{rank}.npz") as found:
+                np.testing.assert_array_equal(found[name], parameters)
+                np.testing.assert_array_equal(found[f"{name} loss"], history["val_loss"])
+                np.testing.assert_array_equal(found["resumed"], found["dense"])
