@@ -41,7 +41,7 @@ from scratchnet.workers import Workers, rows_of, share
 
 cfg = knobs(
     "33_many_workers",
-    units=512, batch_size=256, steps=20, epochs=30, learning_rate=0.05, seed=0,
+    units=512, batch_size=256, steps=20, epochs=30, learning_rate=0.0125, seed=0,
     datasets={"digits": {}, "mnist": {"epochs": 3}},
     breaks={"share": "each worker's gradient counts as that of a whole batch",
             "rows": "every worker takes the first rows of the batch"},
