@@ -316,7 +316,7 @@ lines = {
     "strong scaling, batch N": speed_up(N, N / counts),
     "strong scaling, batch 16 N": speed_up(16 * N, 16 * N / counts),
     "weak scaling, N for each worker": speed_up(N * counts, N),
-    "one after the other: no exchange": counts,
+    "without an exchange": counts,
 }
 title = f"Speed-up by the model of the time, N = {N}, P = {P:,}"
 figure = curves(lines, title, "workers", "speed-up", x=list(counts), log=True)
