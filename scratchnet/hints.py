@@ -97,6 +97,7 @@ HINTS = {
     ("fit", "learning_rate"): "pass it to the optimizer, optimizer=Adam(0.001)",
     ("fit", "class_weight"): _CLASS_WEIGHTS,
     ("fit", "sample_weight"): "use weights",
+    ("fit", "threads"): "use workers",
     ("fit", "initial_epoch"): "use the callback Checkpoint(path, resume=True)",
     ("VAE.fit", "loss"): "the loss of a VAE follows from sigma, see VAE(encoder, decoder, sigma=)",
     ("GAN.fit", "callbacks"): "use on_epoch, a function that is called after each epoch",

@@ -232,6 +232,20 @@ def share(model: Layer, optimizer: Optimizer, kind: str) -> list[np.ndarray]:
     return [*vectors.values(), w]
 
 
+def unshare(models: Sequence[Layer], optimizers: Sequence[Optimizer]) -> None:
+    """Move parameters and optimizers' vectors back to memory of this process alone.
+
+    Otherwise a process that the user forks later would train the same parameters.
+    """
+    for model, optimizer in zip(models, optimizers, strict=True):
+        parameters = [p for _, p in model.parameter_items(trainable_only=True)]
+        if parameters and is_shared(parameters[0].value):
+            place(parameters, one_vector(parameters).copy())
+        for name, vector in (optimizer.vectors or {}).items():
+            if is_shared(vector):
+                optimizer.vectors[name] = vector.copy()  # type: ignore[index]
+
+
 def part_of(array: Array, batch: Any, rows: slice | None = None) -> Array:
     """The samples of a batch, a slice or indices, or only these rows of the batch.
 

@@ -35,7 +35,7 @@ from scratchnet.metrics import accuracy
 from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
 from scratchnet.optimizers import SGD, Adam, ClipByGlobalNorm
-from scratchnet.parallel import Alone, WorkerError, run
+from scratchnet.parallel import Alone, WorkerError, is_shared, run
 from scratchnet.training import TrainingDiverged, evaluate, fit, predict
 from scratchnet.workers import (
     Workers,
@@ -261,6 +261,17 @@ def used():
         line for line in Path("/proc/self/maps").read_text().splitlines() if "/dev/zero" in line
     ]
     return len(os.listdir("/proc/self/fd")), children, len(shared)
+
+
+@needs_fork
+def test_a_process_forked_later_trains_parameters_of_its_own():
+    x, model = np.ones((16, 2), "float32"), built(Dense(1), shape=(2,))
+    options = {"loss": MeanSquaredError(), "batch_size": 16, "verbose": False}
+    optimizer = Adam(0.1)
+    fit(model, x, x[:, :1], **options, optimizer=optimizer, workers=Workers(2, "processes"))
+    assert not any(
+        map(is_shared, [model.parameters, model.layers[0].W, *optimizer.vectors.values()])
+    )
 
 
 @needs_fork

@@ -22,7 +22,15 @@ from scratchnet.training_checks import (
 from scratchnet.training_run import Guard, History, synchronize
 from scratchnet.training_step import own_counter
 from scratchnet.validation import check_float, check_positive_int
-from scratchnet.workers import WorkersOption, check_workers, member, part_of, rows_of, start
+from scratchnet.workers import (
+    WorkersOption,
+    check_workers,
+    member,
+    part_of,
+    rows_of,
+    start,
+    unshare,
+)
 
 
 class GAN:
@@ -168,6 +176,13 @@ class GAN:
         warn_of_double_activation(self.discriminator, self.loss)
         seed, optimizers = check_seed(seed), (optimizer_d, optimizer_g)
         workers = check_workers("GAN.fit", workers)
+        try:
+            return self._all_epochs(x, batch_size, epochs, seed, optimizers, workers, on_epoch)
+        finally:
+            unshare([self.discriminator, self.generator], optimizers)
+
+    def _all_epochs(self, x, batch_size, epochs, seed, optimizers, workers, on_epoch):
+        """Train for so many epochs; return the history."""
         history: History = {"discriminator": [], "generator": []}
         group = member(workers)
         guard = Guard([self.generator, self.discriminator], optimizers)
@@ -176,7 +191,7 @@ class GAN:
         for epoch in range(epochs):
             guard.save()
             try:
-                rng = RNG(seed).fork(optimizer_g.epochs)
+                rng = RNG(seed).fork(optimizers[0].epochs)
                 losses = self._epoch(x, batch_size, rng, optimizers, workers)
                 guard.check(dict(zip(history, losses, strict=True)), epoch, history)
                 for column, value in zip(history.values(), losses, strict=True):

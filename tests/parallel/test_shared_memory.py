@@ -63,6 +63,22 @@ def test_a_buffer_is_not_written_before_all_have_read_it(kind, second):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_broadcast_has_been_read_when_it_returns(kind):
+    n = 1_000_000  # long enough for the root to write while the others read
+
+    def work(group):
+        intact, copy = 0, np.empty(n)
+        for i in range(5):
+            copy[...] = i
+            group.broadcast(copy)
+            group.buffer(n, "float64")[...] = -1
+            intact += (copy == i).all()
+        return group.all_reduce([intact]).tolist()
+
+    assert run(work, 2, kind, capacity=n) == [10]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_many_sums_of_few_numbers_in_a_row_do_not_mix(kind):
     def work(group):
         sums = []
