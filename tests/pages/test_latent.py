@@ -144,6 +144,26 @@ def test_keys_move_the_point_and_draw_an_image(models, x, tmp_path):
     assert label.startswith("Image decoded by VAE at z1 = ") and not seen.console
 
 
+@needs_browser
+def test_the_mouse_moves_the_point(models, x, tmp_path):
+    """Pressed at a quarter of the width and height of the plane, then moved to the middle."""
+    script = """
+        const model = models[0], box = model.canvas.getBoundingClientRect(), places = [];
+        model.canvas.setPointerCapture = () => {};  // it takes no pointer that a script has made
+        for (const [type, at] of [["pointerdown", 0.25], ["pointermove", 0.5]]) {
+          const clientX = box.left + at * box.width, clientY = box.top + at * box.height;
+          model.canvas.dispatchEvent(new PointerEvent(type, {clientX, clientY, buttons: 1}));
+          places.push([...model.z]);
+        }
+        report({places, low: model.low, high: model.high});"""
+    seen = visit(latent_page(models, tmp_path / "latent.html", x=x), script=script)
+    low, high = np.array(seen.result["low"]), np.array(seen.result["high"])
+    first, second = np.array(seen.result["places"])
+    np.testing.assert_allclose((first - low) / (high - low), [0.25, 0.75], atol=0.01)
+    np.testing.assert_allclose((second - low) / (high - low), [0.5, 0.5], atol=0.01)
+    assert not seen.console
+
+
 @needs_axe
 def test_axe_finds_nothing(models, x, tmp_path):
     path = latent_page(models, tmp_path / "latent.html", x=x, labels=np.arange(30) % 4)

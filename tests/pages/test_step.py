@@ -101,10 +101,12 @@ def test_the_buttons_go_through_all_steps(model, tmp_path):
         const end = [now, byId("next").disabled, document.querySelectorAll("mark").length];
         byId("by").value = "layer"; byId("back").click();
         press(document.body, "ArrowLeft");
-        const loss = run.loss;
+        const loss = run.loss, W = layers[0].W[1], dW = run.backward[0].dW[1];
+        byId("rate").value = 0.25;
         byId("update").click();
+        const change = (layers[0].W[1] - W) / dW;
         const methods = byId("methods").textContent;
-        report({places, end, back: now, falls: run.loss < loss, methods});"""
+        report({places, end, back: now, falls: run.loss < loss, change, methods});"""
     seen = visit(path, script=script).result
     count = 1 + 3 + 3 + 2 + 1 + 2 + (6 + 2 + 3) + 3 + (6 + 3 + 2)
     assert len(seen["places"]) == count and seen["end"] == [count - 1, True, 1]
@@ -117,6 +119,7 @@ def test_the_buttons_go_through_all_steps(model, tmp_path):
     )
     assert "weight_gradients" in seen["places"][-1] and "weight_gradients" in seen["methods"]
     assert seen["back"] < count - 11 and seen["falls"]
+    assert seen["change"] == pytest.approx(-0.25, abs=1e-3)
 
 
 @needs_axe

@@ -96,11 +96,20 @@ def _attribute(dom, name):
 
 
 def check_page(path, milliseconds=3000):
-    """Assert that a page computes NumPy's numbers, asks for nothing and reports no error."""
+    """Assert that a page computes NumPy's numbers, makes no request and reports no error.
+
+    Each canvas must have a text alternative, or be hidden from screen readers as decoration.
+    """
     seen = visit(path, milliseconds)
     assert not seen.console, seen.console
     assert seen.check, "the page has no <html data-check>"
     assert seen.check["problems"] == [] and seen.check["requests"] == 0, seen.check
+    nameless = [
+        tag
+        for tag in re.findall(r"<canvas[^>]*>", seen.dom)
+        if not re.search('aria-(label="|hidden="true")', tag)
+    ]
+    assert not nameless, f"a canvas needs a text alternative: {nameless}"
     assert seen.check["ok"] and float(seen.check["largest"]) <= 1e-5, seen.check
     return seen
 
