@@ -1,0 +1,105 @@
+"""Sentences that say in which way an array differs from the expected one."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backend import Array
+
+CLOSE = 1e-9  # largest relative difference of results that agree; all is computed in float64
+
+
+def difference(name: str, got: Any, expected: Array, wrong: dict[str, Any] | None = None) -> str:
+    """Sentence about the first difference between two arrays; "" if they agree.
+
+    Parameters
+        name       of the array in the sentence
+        wrong      {sentence: array} of frequent mistakes: the sentence of the first that equals got
+
+    >>> difference("y", np.array([2.0, 4.0]), np.array([1.0, 2.0]))
+    'y is 2 times the right value in every entry'
+    >>> difference("y", None, np.array([1.0]))
+    'y is None: return an array of shape (1,)'
+    """
+    expected = np.asarray(expected)
+    if not isinstance(got, (np.ndarray, np.generic, float, int)):
+        what = "None" if got is None else f"of the type {type(got).__name__}"
+        return f"{name} is {what}: return {_kind(expected)}"
+    got = np.asarray(got)
+    if got.dtype.kind not in "fiub":
+        return f"{name} has the dtype {got.dtype}: return real numbers"
+    if agree(got, expected):
+        return ""
+    for sentence, mistake in (wrong or {}).items():
+        if agree(got, np.asarray(mistake)):
+            return sentence
+    if got.shape != expected.shape:
+        return f"{name} has the shape {got.shape}; expected {expected.shape}" + _shape_hint(
+            got, expected
+        )
+    if not np.isfinite(got).all():
+        return f"{name} contains NaN or infinity, at {_first(~np.isfinite(got))}"
+    return _pattern(name, got.astype(float), expected) or _largest(name, got, expected)
+
+
+def agree(got: Array, expected: Array) -> bool:
+    """Whether two arrays have one shape and equal entries, up to rounding.
+
+    >>> agree(np.ones(2), np.ones((2, 1))), agree(np.ones(2), np.ones(2) + 1e-14)
+    (False, True)
+    """
+    if got.shape != expected.shape:
+        return False
+    scale = float(abs(expected).max()) if expected.size else 0.0
+    return bool(np.allclose(got, expected, rtol=CLOSE, atol=CLOSE * max(scale, 1e-300)))
+
+
+def _kind(expected):
+    return f"an array of shape {expected.shape}" if expected.ndim else "one number"
+
+
+def _shape_hint(got, expected):
+    if got.ndim > 1 and agree(got.T, expected):
+        return ": it is transposed"
+    if got.size == expected.size and agree(got.reshape(expected.shape), expected):
+        return ": the numbers are right"
+    for n in range(1, got.ndim + 1):
+        for axes in itertools.combinations(range(got.ndim), n):
+            for verb, reduced in (("sum", got.sum(axis=axes)), ("mean", got.mean(axis=axes))):
+                if agree(reduced, expected):
+                    return f": the {verb} over the axes {axes} is missing"
+    return ""
+
+
+def _pattern(name, got, expected):
+    """A relation that holds in every entry, or None."""
+    every = " in every entry" if got.ndim else ""
+    if not got.any():
+        return f"{name} is 0{every}"
+    if expected.any():
+        ratio = float((got * expected).sum() / (expected * expected).sum())
+        simple = ratio and any(abs(r - round(r)) < CLOSE for r in (ratio, 1 / ratio))
+        if (got.size > 2 or simple) and ratio and agree(got / ratio, expected):
+            return f"{name} is {ratio:.4g} times the right value" + every
+    if got.ndim > 1 and got.shape == got.T.shape and agree(got.T, expected):
+        return f"{name} is transposed"
+    for axis in range(got.ndim):
+        if agree(np.flip(got, axis), expected):
+            return f"{name} is reversed along axis {axis}"
+    shift = float((got - expected).mean())
+    if got.size > 1 and agree(got - shift, expected):
+        return f"{name} differs by {shift:+.4g}" + every
+    return None
+
+
+def _largest(name, got, expected):
+    wrong = ~np.isclose(got, expected, rtol=CLOSE, atol=CLOSE * float(abs(expected).max()))
+    where = _first(wrong)
+    place = f"{name}[{', '.join(map(str, where))}]" if where else name
+    share = f" ({int(wrong.sum())} of {wrong.size} entries differ)" if wrong.size > 1 else ""
+    return f"{place} is {got[where]:.6g}; expected {expected[where]:.6g}{share}"
+
+
+def _first(mask):
+    return tuple(int(i) for i in np.argwhere(mask)[0])

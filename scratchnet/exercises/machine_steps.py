@@ -1,0 +1,171 @@
+"""Steps of Boltzmann machines: the functions of the exercises, and results of frequent mistakes.
+
+The functions are those of `scratchnet.boltzmann.plain`, with given random numbers. They are written
+again here because the import of that package takes longer than a grade.
+"""
+
+import functools
+import itertools
+
+import numpy as np
+
+from scratchnet.exercises.step_checks import Step
+from scratchnet.numerics import logsumexp, sigmoid, softplus
+
+
+def _rbm(*names):
+    def inputs(rng, n, d=4, h=3):
+        b = {"W": rng.standard_normal((d, h)), "a": rng.standard_normal(d)}
+        b |= {"b": rng.standard_normal(h), "u_h": rng.random((n, h)), "u_v": rng.random((n, d))}
+        b |= {"v": rng.integers(2, size=(n, d)).astype(float)}
+        return {name: b[name] for name in names}
+
+    return inputs
+
+
+def _dbm(rng, n):
+    shapes = {"v": (n, 4), "mu2": (n, 2), "W1": (4, 3), "W2": (3, 2), "b1": (3,), "b2": (2,)}
+    return {
+        k: rng.random(s) if k in ("v", "mu2") else rng.standard_normal(s) for k, s in shapes.items()
+    }
+
+
+def _mean_field_inputs(rng, n):
+    arguments = _dbm(rng, n)
+    del arguments["mu2"]
+    return arguments | {"sweeps": 3}
+
+
+def _free_energy(v, W, a, b):
+    return -v @ a - softplus(v @ W + b).sum(axis=1)
+
+
+def _log_partition(W, a, b):
+    h = np.array(list(itertools.product((0.0, 1.0), repeat=len(b))))  # (2^H, H)
+    return logsumexp(h @ b + softplus(h @ W.T + a).sum(axis=1))[0]
+
+
+def _half_sweep(v, W, b, u):
+    p = sigmoid(v @ W + b)
+    return (u < p).astype(float), p
+
+
+def _cd(v0, W, a, b, u_h, u_v, sample_h=True, sample_v=True, products="p"):
+    h0, p0 = _half_sweep(v0, W, b, u_h)
+    q = sigmoid((h0 if sample_h else p0) @ W.T + a)
+    v1 = (u_v < q).astype(float) if sample_v else q
+    p1 = sigmoid(v1 @ W + b)
+    first = p0 if products == "p" else h0
+    dW = (v0.T @ first - v1.T @ p1) / len(v0)
+    return dW, (v0 - v1).mean(axis=0), (first - p1).mean(axis=0)
+
+
+def _mean_field_sweep(v, mu2, W1, W2, b1, b2):
+    mu1 = sigmoid(v @ W1 + mu2 @ W2.T + b1)
+    return mu1, sigmoid(mu1 @ W2 + b2)
+
+
+def _mean_field(v, W1, W2, b1, b2, sweeps, start=0.5, more=0):
+    mu2 = np.full((len(v), len(b2)), start)
+    for _ in range(sweeps + more):
+        mu1, mu2 = _mean_field_sweep(v, mu2, W1, W2, b1, b2)
+    return mu1, mu2
+
+
+_option = functools.partial
+_SAMPLES = "h is the probability p: draw a sample, 1.0 where u < p and 0.0 elsewhere"
+STEPS: dict[str, dict[str, Step]] = {
+    "free_energy": {
+        "free_energy": Step(
+            _rbm("v", "W", "a", "b"),
+            _free_energy,
+            ("F",),
+            {
+                "F lacks the term -a v": lambda v, W, a, b: -softplus(v @ W + b).sum(axis=1),
+                "F lacks the sum over the hidden units": lambda v, W, a, b: -v @ a,
+                "the hidden units enter with sigmoid(x) in place of log(1 + exp(x))": (
+                    lambda v, W, a, b: -v @ a - sigmoid(v @ W + b).sum(axis=1)
+                ),
+                "the hidden units enter with x in place of log(1 + exp(x))": (
+                    lambda v, W, a, b: -v @ a - (v @ W + b).sum(axis=1)
+                ),
+            },
+        )
+    },
+    "log_partition": {
+        "log_partition": Step(
+            _rbm("W", "a", "b"),
+            _log_partition,
+            ("log Z",),
+            {
+                "the result is Z: return its logarithm": (
+                    lambda W, a, b: np.exp(_log_partition(W, a, b))
+                ),
+                "the sum over v is missing": lambda W, a, b: softplus(b).sum(),
+            },
+        )
+    },
+    "gibbs_half_sweep": {
+        "gibbs_half_sweep": Step(
+            _rbm("v", "W", "b", "u_h"),
+            _half_sweep,
+            ("h", "p"),
+            {
+                _SAMPLES: lambda v, W, b, u: (_half_sweep(v, W, b, u)[1],) * 2,
+                "h is 0 where it should be 1: h is 1.0 where u < p": lambda v, W, b, u: (
+                    1 - _half_sweep(v, W, b, u)[0],
+                    _half_sweep(v, W, b, u)[1],
+                ),
+                "h is 1 where p > 1/2: compare p with u": lambda v, W, b, u: (
+                    (_half_sweep(v, W, b, u)[1] > 0.5).astype(float),
+                    _half_sweep(v, W, b, u)[1],
+                ),
+                "p lacks the sigmoid": lambda v, W, b, u: (
+                    _half_sweep(v, W, b, u)[0],
+                    v @ W + b,
+                ),
+            },
+        )
+    },
+    "contrastive_divergence": {
+        "contrastive_divergence": Step(
+            _rbm("v", "W", "a", "b", "u_h", "u_v"),
+            _cd,
+            ("dW", "da", "db"),
+            {
+                "v1 is sampled given the probabilities p0: sample h0 first": _option(
+                    _cd, sample_h=False
+                ),
+                "v1 is a probability: sample it, 1 where u_v < p": _option(_cd, sample_v=False),
+                "nothing is sampled: h0 and v1 are 0 or 1": _option(
+                    _cd, sample_h=False, sample_v=False
+                ),
+                "the first product takes the sample h0: take its probability p0": _option(
+                    _cd, products="h"
+                ),
+            },
+        )
+    },
+    "mean_field": {
+        "mean_field_sweep": Step(
+            _dbm,
+            _mean_field_sweep,
+            ("mu1", "mu2"),
+            {
+                "mu1 has no input from mu2: add mu2 W2^T": lambda v, mu2, W1, W2, b1, b2: (
+                    _mean_field_sweep(v, 0 * mu2, W1, W2, b1, b2)
+                ),
+            },
+        ),
+        "mean_field": Step(
+            _mean_field_inputs,
+            _mean_field,
+            ("mu1", "mu2"),
+            {
+                "mu2 starts at 0: start at 1/2": _option(_mean_field, start=0.0),
+                "one sweep is missing": _option(_mean_field, more=-1),
+                "one sweep is too many": _option(_mean_field, more=1),
+            },
+        ),
+    },
+}

@@ -1,0 +1,121 @@
+"""Checks of optimizers: the parameters after one and after several updates, by exact values."""
+
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+
+from scratchnet import optimizers
+from scratchnet.exercises.catalogue import Exercise
+from scratchnet.exercises.checks import Check
+from scratchnet.exercises.explain import difference
+
+UPDATES = 10
+OPTIONS: dict[str, list[dict]] = {  # beside the default values
+    "SGD": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
+    "RMSprop": [{"rho": 0.5}, {"epsilon": 0.1}],
+    "Adam": [{"beta_1": 0.5}, {"beta_2": 0.9}, {"epsilon": 0.1}],
+}
+
+
+def optimizer_checks(exercise: Exercise) -> Iterator[Check]:
+    """Yield the checks of an optimizer.
+
+    >>> from scratchnet.exercises.catalogue import find
+    >>> [check.label for check in optimizer_checks(find("SGD"))]
+    ['one update', 'ten updates', 'momentum=0.9', 'momentum=0.9, nesterov=True']
+    """
+    yield Check("one update", functools.partial(_check, exercise.name, {}, 1))
+    yield Check("ten updates", functools.partial(_check, exercise.name, {}, UPDATES))
+    for options in OPTIONS[exercise.name]:
+        label = ", ".join(f"{name}={value}" for name, value in options.items())
+        yield Check(label, functools.partial(_check, exercise.name, options, UPDATES))
+
+
+def _check(name, options, updates, module):
+    rng = np.random.default_rng(0)
+    start, gradients = rng.standard_normal(5), rng.standard_normal((updates, 5))
+    results = []
+    for kind in (getattr(module, name), getattr(optimizers, name)):
+        optimizer, w = kind(learning_rate=0.1, **options), start.copy()
+        if not isinstance(optimizer, optimizers.Optimizer):
+            return f"{name} is not a subclass of Optimizer: keep its first line"
+        for gradient in gradients:
+            g = gradient.copy()
+            optimizer.step(w, g)
+            if (g != gradient).any():
+                return "update changes g: compute on a copy"
+        results.append(w - start)
+    got, expected = results
+    if not got.any():
+        return "w has not changed: change it in place, as in w -= ..., not with w = w - ..."
+    wrong = {
+        sentence: _follow(rule, start, gradients, optimizer) - start
+        for sentence, rule in _MISTAKES[name].items()
+    }
+    wrong = {sentence: change for sentence, change in wrong.items() if np.isfinite(change).all()}
+    return difference("the change of w", got, expected, wrong)
+
+
+def _follow(rule, w, gradients, optimizer):
+    """The parameters after updates by a rule (g, t, vectors, optimizer) -> step."""
+    vectors = {"m": 0.0, "v": 0.0}
+    with np.errstate(all="ignore"):
+        for t, g in enumerate(gradients, 1):
+            w = w - 0.1 * rule(g, t, vectors, optimizer)
+    return w
+
+
+def _sgd(g, t, s, o, scale=1.0, old=False, plain_v=False):
+    before = s["v"]
+    s["v"] = o.momentum * before + scale * g
+    if plain_v or not o.nesterov:
+        return s["v"]
+    return g + o.momentum * (before if old else s["v"])
+
+
+def _rmsprop(g, t, s, o, inside=False, root=True, new=None, power=2):
+    s["v"] = o.rho * s["v"] + (1 - o.rho if new is None else new) * g**power
+    if inside:
+        return g / np.sqrt(s["v"] + o.epsilon)
+    return g / ((np.sqrt(s["v"]) if root else s["v"]) + o.epsilon)
+
+
+def _adam(g, t, s, o, m_corrected=True, v_corrected=True, later=0, inside=False, root=True):
+    s["m"] = o.beta_1 * s["m"] + (1 - o.beta_1) * g
+    s["v"] = o.beta_2 * s["v"] + (1 - o.beta_2) * g**2
+    m = s["m"] / (1 - o.beta_1 ** (t + later)) if m_corrected else s["m"]
+    v = s["v"] / (1 - o.beta_2 ** (t + later)) if v_corrected else s["v"]
+    if inside:
+        return m / np.sqrt(v + o.epsilon)
+    return m / ((np.sqrt(v) if root else v) + o.epsilon)
+
+
+_option = functools.partial
+_MISTAKES = {
+    "SGD": {
+        "momentum has no effect: v keeps only the last gradient": lambda g, t, s, o: g,
+        "v adds (1 - momentum) g: add the whole g": lambda g, t, s, o: _sgd(
+            g, t, s, o, scale=1 - o.momentum
+        ),
+        "nesterov has no effect": _option(_sgd, plain_v=True),
+        "nesterov takes v from before the update: take the new v": _option(_sgd, old=True),
+    },
+    "RMSprop": {
+        "epsilon is inside the root: add it to sqrt(v)": _option(_rmsprop, inside=True),
+        "g is divided by v, not by its root": _option(_rmsprop, root=False),
+        "v adds the whole g^2: add (1 - rho) g^2": _option(_rmsprop, new=1.0),
+        "v is a running mean of g, not of g^2": _option(_rmsprop, power=1),
+        "v adds rho g^2: add (1 - rho) g^2": lambda g, t, s, o: _rmsprop(g, t, s, o, new=o.rho),
+    },
+    "Adam": {
+        "the correction is missing: divide m by 1 - b1^t and v by 1 - b2^t": _option(
+            _adam, m_corrected=False, v_corrected=False
+        ),
+        "m is not corrected: divide it by 1 - b1^t": _option(_adam, m_corrected=False),
+        "v is not corrected: divide it by 1 - b2^t": _option(_adam, v_corrected=False),
+        "t is one too large: self.t is 1 in the first update already": _option(_adam, later=1),
+        "epsilon is inside the root: add it to sqrt(v^)": _option(_adam, inside=True),
+        "m^ is divided by v^, not by its root": _option(_adam, root=False),
+    },
+}

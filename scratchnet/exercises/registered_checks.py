@@ -1,0 +1,203 @@
+"""Checks of layers and losses, from the registered cases of `scratchnet.gradcheck_cases`.
+
+The cases are grouped by their options, the group with the fewest options first. Each group is
+checked twice: the values of `forward` against those of the library, and the gradients of `backward`
+against finite differences. So a `forward` that is wrong does not pass, although its gradient fits.
+"""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Iterator
+
+import numpy as np
+
+from scratchnet import layers, losses
+from scratchnet.backend import RNG, float64
+from scratchnet.exercises.catalogue import Exercise
+from scratchnet.exercises.checks import Check, wrong_gradient
+from scratchnet.exercises.explain import difference
+from scratchnet.gradcheck import gradcheck
+from scratchnet.gradcheck_cases import Case, layer_cases, layer_maker, loss_cases
+from scratchnet.layers.base import Layer
+from scratchnet.loss_base import Loss
+
+ENTRIES = 250  # of the arrays x of one check, all its cases together: a grade takes a second
+
+
+def layer_checks(exercise: Exercise) -> Iterator[Check]:
+    """Yield the checks of a layer.
+
+    >>> from scratchnet.exercises.catalogue import find
+    >>> [check.label for check in layer_checks(find("Dense"))][:3]
+    ['forward', 'backward', 'forward, use_bias=False']
+    """
+    cases = [case for case in layer_cases() if case.name == exercise.name]
+    for options in exercise.extra:
+        make, others = layer_maker(exercise.name, options), [c for c in cases if c.train]
+        cases += [dataclasses.replace(c, options=options, make=make) for c in others[:2]]
+    for suffix, group in _groups(exercise, cases):
+        for method, check in (("forward", _layer_forward), ("backward", _layer_backward)):
+            yield Check(method + suffix, functools.partial(check, exercise, group))
+    if exercise.name == "BatchNormalization":
+        yield Check("update_running_stats", functools.partial(_running_averages, exercise))
+
+
+def loss_checks(exercise: Exercise) -> Iterator[Check]:
+    """Yield the checks of a loss.
+
+    >>> from scratchnet.exercises.catalogue import find
+    >>> [check.label for check in loss_checks(find("KLToStandardNormal"))]
+    ['forward', 'backward']
+    """
+    cases = [case for case in loss_cases() if case.name == exercise.name]
+    for suffix, group in _groups(exercise, cases):
+        for method, check in (("forward", _loss_forward), ("backward", _loss_backward)):
+            yield Check(method + suffix, functools.partial(check, exercise, group))
+
+
+def _groups(exercise, cases):
+    """[(", name=value, ...", cases of these options)], the fewest options first."""
+    kind = getattr(layers if exercise.kind == "layer" else losses, exercise.name)
+    parameters = inspect.signature(kind).parameters
+    default = {name: p.default for name, p in parameters.items()} | {"targets": "index"}
+    required = {name for name, value in default.items() if value is inspect.Parameter.empty}
+    groups = {}
+    for case in cases:
+        changed = {
+            name: value
+            for name, value in case.options.items()
+            if name not in required and value != default.get(name)
+        }
+        if not changed.keys() <= set(exercise.options) or not (case.train or exercise.modes):
+            continue  # an option that the exercise leaves out, or the same again
+        if exercise.axes not in (None, case.arguments[0].ndim):
+            continue
+        words = [f"{name}={value}" for name, value in changed.items()]
+        if exercise.modes:
+            words.insert(0, "in training" if case.train else "at inference")
+        groups.setdefault((len(changed), case.train, ", ".join(words)), []).append(case)
+    ordered = sorted(groups, key=lambda key: key[:2])  # stable: then in the order of the registry
+    return [(f", {key[2]}" if key[2] else "", _quick(groups[key])) for key in ordered]
+
+
+def _quick(cases):
+    """The cases of the smallest arrays; first one with several samples, which tells most."""
+    by_size = sorted(cases, key=lambda case: case.arguments[0].size)
+    several = [case for case in by_size if len(case.arguments[0]) > 1] or by_size
+    first = ([case for case in several if case.arguments[0].size <= 40] or several[:1])[-1]
+    chosen, entries = [first], first.arguments[0].size
+    for case in by_size:
+        entries += case.arguments[0].size
+        if case is not first and entries <= ENTRIES:
+            chosen.append(case)
+    return chosen
+
+
+def _make(exercise, module, case, base):
+    """The reader's layer or loss of a case, and the library's."""
+    kind = getattr(module, exercise.name)
+    if not (inspect.isclass(kind) and issubclass(kind, base)):
+        raise TypeError(
+            f"{exercise.name} is not a subclass of {base.__name__}: keep its first line"
+        )
+    supported = {n: v for n, v in case.options.items() if n in exercise.options and n != "targets"}
+    return kind(**supported), case.make()
+
+
+def _built(exercise, module, case):
+    """Both layers, in float64 and with equal random parameters and averages."""
+    answer, reference = _make(exercise, module, case, Layer)
+    (x,) = case.arguments
+    for layer in (reference, answer):
+        layer.build(x.shape[1:], RNG(0))
+    rng, theirs = np.random.default_rng(1), answer.named_parameters()
+    shapes = {name: array.shape for name, array in reference.named_parameters().items()}
+    if {name: array.shape for name, array in theirs.items()} != shapes:
+        raise ValueError(f"build makes parameters of other names or shapes than {shapes}")
+    for name, array in reference.named_parameters().items():
+        array[...] = rng.standard_normal(array.shape)
+        theirs[name][...] = array
+    for name, array in reference.named_state().items():
+        array[...] = 0.5 + rng.random(array.shape)  # a variance is positive
+        answer.state[name][...] = array
+    for layer in (reference, answer):
+        layer.set_rng(RNG(0))  # equal noise and masks
+    return answer, reference
+
+
+def _layer_forward(exercise, cases, module):
+    for case in cases:
+        with float64():
+            answer, reference = _built(exercise, module, case)
+            (x,) = case.arguments
+            y, cache = answer.forward(x.copy(), case.train)
+            expected, expected_cache = reference.forward(x.copy(), case.train)
+            penalty, expected_penalty = answer.penalty(cache), reference.penalty(expected_cache)
+        name = "z" if exercise.name == "Sampling" else "y"
+        found = difference(name, y, expected) or difference("P", penalty, expected_penalty)
+        if found:
+            return found + _of(case)
+    return ""
+
+
+def _layer_backward(exercise, cases, module):
+    for case in cases:
+        with float64():
+            answer, _ = _built(exercise, module, case)
+        found = wrong_gradient(gradcheck(answer, *case.arguments, train=case.train))
+        if found:
+            return found + _of(case)
+    return ""
+
+
+def _running_averages(exercise, module):
+    momenta = (0.99, 0.5)
+    for momentum in momenta:
+        x = np.random.default_rng(0).standard_normal((6, 3))
+        options = {"momentum": momentum}
+        case = Case(exercise.name, options, lambda o=options: layers.BatchNormalization(**o), (x,))
+        supported = Exercise(exercise.name, "layer", "", "", options=("momentum",))
+        with float64():
+            answer, reference = _built(supported, module, case)
+            for layer in (answer, reference):
+                before = {name: average.copy() for name, average in layer.named_state().items()}
+                _, cache = layer.forward(x, True)
+                if any((before[n] != a).any() for n, a in layer.named_state().items()):
+                    return "forward changes the running averages: leave this to the other method"
+                layer.update_running_stats(cache)
+        for name, expected in reference.named_state().items():
+            old, new = before[name], x.mean(axis=0) if name == "moving_mean" else x.var(axis=0)
+            wrong = {
+                f"{name} has not changed: change it in place": old,
+                f"{name} has momentum and 1 - momentum exchanged": (1 - momentum) * old
+                + momentum * new,
+                f"{name} takes the variance divided by N - 1: divide by N": momentum * old
+                + (1 - momentum) * new * len(x) / (len(x) - 1),
+            }
+            if found := difference(name, answer.state[name], expected, wrong):
+                return f"{found} (momentum={momentum})"
+    return ""
+
+
+def _loss_forward(exercise, cases, module):
+    for case in cases:
+        answer, reference = _make(exercise, module, case, Loss)
+        value, _ = answer.forward(*(array.copy() for array in case.arguments))
+        expected, _ = reference.forward(*case.arguments)
+        if found := difference("the value", value, expected):
+            return found + _of(case)
+    return ""
+
+
+def _loss_backward(exercise, cases, module):
+    for case in cases:
+        answer, _ = _make(exercise, module, case, Loss)
+        if found := wrong_gradient(gradcheck(answer, *case.arguments)):
+            return found + _of(case)
+    return ""
+
+
+def _of(case):
+    shapes = ", ".join(str(array.shape) for array in case.arguments)
+    return f" (for {'an x' if len(case.arguments) == 1 else 'arrays'} of shape {shapes})"
