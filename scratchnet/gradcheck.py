@@ -27,7 +27,16 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backend import RNG, Array, float64, to_numpy, use_device
-from scratchnet.gradcheck_contract import check_layer, check_loss, is_float, parts_of
+from scratchnet.gradcheck_causes import find_causes
+from scratchnet.gradcheck_contract import (
+    check_layer,
+    check_loss,
+    check_precision,
+    explain_noise,
+    is_float,
+    parts_of,
+)
+from scratchnet.gradcheck_retries import Evidence
 from scratchnet.layers.base import Layer
 from scratchnet.losses import Loss
 
@@ -40,6 +49,9 @@ KINK = 1e-3  # relative difference of the slopes to the left and right, above wh
 @dataclasses.dataclass
 class Row:
     """Result for one array: its largest relative error, at `index`, and the two values there.
+
+    `cause` is a sentence that explains a wrong gradient, see `scratchnet.gradcheck_causes`; it is
+    empty if the gradient is right, and if no simple explanation fits.
 
     >>> from scratchnet.layers import ReLU
     >>> (row,) = gradcheck(ReLU(), np.array([[-1.0, 0.0, 2.0]])).rows
@@ -56,6 +68,7 @@ class Row:
     analytic: float = math.nan
     numeric: float = math.nan
     verdict: str = "ok"
+    cause: str = ""
 
 
 @dataclasses.dataclass
@@ -105,6 +118,7 @@ class Report:
             "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
             for row in (head, *cells)
         ]
+        lines += [f"{row.name}: {row.cause}" for row in self.rows if row.cause]
         verdict = "all gradients agree" if self.ok else "WRONG GRADIENT, see the table"
         lines += [f"{verdict} (largest relative error {self.error:.1e}, limit {self.tolerance:g})"]
         return "\n".join([self.title, *lines])
@@ -169,25 +183,36 @@ def gradcheck(
         y, cache = checked.forward()
         if any(not np.array_equal(a, b) for a, b in zip(y, checked.forward()[0], strict=True)):
             raise ValueError(
-                f"two calls of forward of {subject!r} with the same input differ: draw random "
-                "numbers from self.rng, and store nothing on the layer"
+                f"two calls of forward of {subject!r} with the same input differ: "
+                + explain_noise(checked.subject, checked.forward)
             )
         checked.check_contract()
         R = [rng.standard_normal(part.shape) if part.ndim else np.ones(()) for part in y]
         grads = checked.backward(R, cache)
-        probes = {
-            name: differences(lambda: checked.forward()[0], array, R, eps, samples, rng)
-            for name, array in checked.arrays.items()
-        }
+
+        def slopes(array, R, indices=None):
+            return differences(lambda: checked.forward()[0], array, R, eps, samples, rng, indices)
+
+        probes = {name: slopes(array, R) for name, array in checked.arrays.items()}
     if not probes:
         raise ValueError(f"{checked.title}: nothing to check, no parameters and an integer x")
     every = np.concatenate([numeric for _, numeric, _ in probes.values()])
     floor = 1e-3 * _rms(every)
     rows = [
-        compared(name, array, grads.pop(name, None), probes[name], floor, tolerance)
+        compared(name, array, grads.get(name), probes[name], floor, tolerance)
         for name, array in checked.arrays.items()
     ]
-    rows += [Row(n, np.shape(g), verdict="no such parameter") for n, g in grads.items()]
+    if isinstance(checked.subject, Layer) and any(row.verdict != "ok" for row in rows):
+        with float64(), use_device("cpu"):
+            check_precision(checked.subject, x, train, seed)
+    wrong = [row.name for row in rows if row.verdict != "ok" and row.kinks <= row.checked]
+    if wrong:
+        with float64(), use_device("cpu"):
+            evidence = Evidence(checked, y, R, grads, probes, lambda *a: slopes(*a)[1])
+            causes = find_causes(evidence, wrong)
+        rows = [dataclasses.replace(row, cause=causes.get(row.name, "")) for row in rows]
+    unknown = [name for name in grads if name not in checked.arrays]
+    rows += [Row(n, np.shape(grads[n]), verdict="no such parameter") for n in unknown]
     return Report(f"{checked.title}, float64, eps {eps:g}", rows, tolerance)
 
 
@@ -202,7 +227,7 @@ class _CheckedLayer:
         if layer.input_shape is None:
             layer = copy.deepcopy(layer)
             layer.build(parts_of(x)[0].shape[1:], RNG(seed))
-        self.layer = layer.map_arrays(to_numpy).astype("float64")
+        self.layer = self.subject = layer.map_arrays(to_numpy).astype("float64")
         self.x, self.target, self.loss, self.train, self.seed = x, target, loss, train, seed
         names = getattr(layer, "input_names", ("x",))  # then x[1], x[2], ...
         self.names = [names[i] if i < len(names) else f"x[{i}]" for i in range(len(parts_of(x)))]
@@ -247,12 +272,15 @@ class _CheckedLoss:
     """A loss, with the methods of _CheckedLayer; checked by the target if backward returns it."""
 
     def __init__(self, loss, prediction, target):
-        self.loss, self.prediction, self.target = loss, prediction, target
+        self.subject = self.loss = loss
+        self.x = self.prediction = prediction
+        self.target = target
         check_loss(loss, prediction, target)
         names = list(inspect.signature(loss.forward).parameters)
         self.arrays = {names[0]: prediction}
         if isinstance(loss.backward(loss.forward(prediction, target)[1]), tuple):
             self.arrays[names[1]] = target
+        self.inputs = self.arrays
         self.title = f"{loss!r}, {names[0]} {prediction.shape}"
 
     def check_contract(self):
@@ -282,10 +310,12 @@ def differences(
     eps: float,
     samples: int | None,
     rng: np.random.Generator,
+    indices: Array | None = None,
 ) -> tuple:
     """Finite differences of L = sum(R y) by the entries of an array that f() reads.
 
-    f() returns the arrays y, `upstream` contains an R for each. Returns (flat indices of the
+    f() returns the arrays y, `upstream` contains an R for each; `indices` are the flat indices to
+    choose from, by default all. Returns (flat indices of the
     entries, numeric gradient there, True at kinks).
 
     >>> a, rng = np.array([3.0]), np.random.default_rng(0)
@@ -293,8 +323,9 @@ def differences(
     >>> numeric.round(4)
     array([6.])
     """
-    indices = np.arange(array.size)
-    if samples is not None and samples < array.size:
+    if indices is None:
+        indices = np.arange(array.size)
+    if samples is not None and samples < len(indices):
         indices = np.sort(rng.choice(array.size, samples, replace=False))
     flat = array.flat  # to write here changes the array that f reads, whatever its memory layout
     y0 = f()

@@ -12,6 +12,7 @@ only one value here.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet import layers, losses
+from scratchnet.backend import to_device
 from scratchnet.gradcheck import Report, gradcheck
 
 
@@ -55,11 +57,38 @@ def _stack():
     return (layers.Dense(4), inner, layers.ActivityRegularization(l1=0.1), layers.Dense(2))
 
 
+def _normalized():
+    """A layer that keeps the shape of every input, with parameters."""
+    return [layers.LayerNormalization(), layers.Tanh()]
+
+
+def _convolution():
+    return [layers.Conv2D(2, 3, padding="same"), layers.Tanh()]
+
+
+def _twice():
+    """A layer that is used twice, and one without weights, whose parameters have no penalty."""
+    shared = layers.Dense(5)
+    return [shared, layers.Tanh(), shared, layers.LayerNormalization()]
+
+
+def _bidirectional_layers():
+    """Inner layers of a Bidirectional: each kind, with and without steps and masked steps."""
+    return [
+        lambda: layers.LSTM(2, return_sequences=True),
+        lambda: layers.GRU(3, mask_value=0.0, return_sequences=True),
+        lambda: layers.SimpleRNN(2),
+    ]
+
+
 VECTOR, IMAGE = (5,), (3, 2, 4)  # (D,) and (H, W, C), all sizes different
 ODD, GRAY = (5, 4, 2), (4, 6, 1)  # images that windows do not divide; images of one channel
 PADDING, AT_EDGES = ["valid", "same", ((1, 0), (0, 2))], ((1, 0), (0, 1))
 YES_NO = [True, False]
-INNER = ("layer", "layers", "inner")  # options whose values are functions that make layers
+INNER = (  # options whose values are functions that make layers, losses or arrays
+    *("layer", "layers", "inner", "shortcut"),
+    *("loss", "weights", "masked"),
+)
 NORMALIZED: dict[str, list] = dict(epsilon=[1e-3, 0.1], center=YES_NO, scale=YES_NO)
 
 
@@ -90,6 +119,15 @@ def _recurrent(*states, **options):
     return combinations, [(1, 3), _sequence(2, *states), (7, 3), masked]
 
 
+def _indices(*shape):
+    """A maker of n samples of class indices."""
+
+    def make(rng, n, input_dim, **_):
+        return rng.integers(input_dim, size=(n, *shape))
+
+    return make
+
+
 # name: (combinations of options, input shapes without the batch axis or functions that make x).
 LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
     "ActivityRegularization": (
@@ -99,6 +137,10 @@ LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
     "AveragePooling2D": (
         grid(pool_size=[2, (3, 2)], strides=[None, (1, 2)], padding=["valid", "same", AT_EDGES]),
         [ODD, GRAY],
+    ),
+    "Bidirectional": (
+        grid(layer=_bidirectional_layers(), merge=["add", "concatenate"]),
+        [(1, 3), (6, 3)],
     ),
     "BatchNormalization": (grid(momentum=[0.99, 0.5], **NORMALIZED), [VECTOR, IMAGE]),
     "Conv2D": (
@@ -118,6 +160,13 @@ LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
             output_padding=[0, (0, 1)],
             use_bias=YES_NO,
         )
+        + grid(
+            filters=[2],
+            kernel_size=[(3, 2), (1, 4)],
+            strides=[(2, 3)],
+            padding=["same"],
+            output_padding=[1, (0, 2)],
+        )
         + grid(filters=[3], kernel_size=[2], kernel_initializer=["he_normal"]),
         [ODD, GRAY],
     ),
@@ -128,11 +177,25 @@ LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
     ),
     "Dropout": (grid(rate=[0.0, 0.3, 0.8]), [VECTOR, IMAGE]),
     "ELU": (grid(alpha=[1.0, 0.4]), [VECTOR, IMAGE]),
+    "Embedding": (
+        grid(
+            input_dim=[1, 7],
+            output_dim=[1, 3],
+            embeddings_initializer=["glorot_uniform", "ones"],
+            mask_value=[None, 0],
+        ),
+        [_indices(), _indices(5), _indices(2, 3)],
+    ),
     "Flatten": (grid(), [VECTOR, IMAGE]),
     "GELU": (grid(approximate=YES_NO), [VECTOR, IMAGE]),
-    "GRU": _recurrent("h", use_bias=[False], activation=["relu"], recurrent_activation=["tanh"]),
+    "GRU": _recurrent(
+        "h",
+        **dict(use_bias=[False], activation=["relu"], recurrent_activation=["tanh"]),
+        reset_after=[False],
+    ),
     "GaussianNoise": (grid(stddev=[0.0, 0.5]), [VECTOR, IMAGE]),
     "GlobalAveragePooling2D": (grid(), [ODD, GRAY]),
+    "GlobalMaxPooling2D": (grid(), [ODD, GRAY]),
     "GroupNormalization": (grid(groups=[1, 2, 4], **NORMALIZED), [(8,), IMAGE]),
     "LSTM": _recurrent(
         *("h", "c"),
@@ -153,6 +216,11 @@ LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
     "Sequential": (grid(layers=[_stack, lambda: (layers.Dense(3), layers.Softmax())]), [VECTOR]),
     "Sigmoid": (grid(), [VECTOR, IMAGE]),
     "SimpleRNN": _recurrent("h", use_bias=[False], activation=["relu", "sigmoid", "linear"]),
+    "Skip": (
+        grid(inner=[_normalized], merge=["add", "concatenate"])
+        + grid(inner=[_convolution], merge=["add", "concatenate"], shortcut=[_convolution]),
+        [IMAGE, (3, 4, 2)],
+    ),
     "Softmax": (grid(axis=[-1, 1]), [VECTOR, IMAGE]),
     "Softplus": (grid(), [VECTOR, IMAGE]),
     "Tanh": (grid(), [VECTOR, IMAGE]),
@@ -161,6 +229,7 @@ LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
         [ODD, GRAY],
     ),
     "UpSampling2D": (grid(size=[2, (1, 3)], interpolation=["nearest", "bilinear"]), [ODD, GRAY]),
+    "WeightRegularization": (grid(inner=[_twice], l1=[0.3, 0.0], l2=[0.7, 0.0]), [VECTOR]),
     "ZeroPadding2D": (grid(padding=[1, (1, 0), ((0, 1), (2, 0))]), [ODD, GRAY]),
     "TimeDistributed": (grid(layer=[lambda: layers.Dense(2), layers.Tanh]), [(2, 5), (1, 3)]),
 }
@@ -177,6 +246,26 @@ def layer_cases() -> Iterator[Case]:
             else:
                 x = np.random.default_rng(len(shape) + n).standard_normal((n, *shape))
             yield Case(name, options, layer_maker(name, options), (x,), train)
+        yield from _any_size_cases(name)
+
+
+def _any_size_cases(name):
+    """Yield a Case for each combination of options, of a layer that is built without sizes."""
+    kind, (combinations, shapes) = getattr(layers, name), LAYERS[name]
+    shape = next((s for s in reversed(shapes) if not callable(s) and len(s) > 1), ())
+    if kind.fixed_axes is None or not kind.needs_build or not shape:
+        return
+    x = np.random.default_rng(1).standard_normal((2, *shape))
+    sizes = (*[None] * (len(shape) - 1), shape[-1])
+    for options in combinations:
+        make = functools.partial(_built, layer_maker(name, options), sizes)
+        yield Case(name, options | {"sizes": sizes}, make, (x,))
+
+
+def _built(make, shape):
+    layer = make()
+    layer.build(shape, 0)
+    return layer
 
 
 def layer_maker(name: str, options: dict[str, Any]) -> Callable[[], layers.Layer]:
@@ -206,11 +295,41 @@ def _binary(rng, shape, from_logits, **_):
     return (logits if from_logits else 1 / (1 + np.exp(-logits))), target
 
 
-def _classes(rng, shape, targets):
-    n, k = shape[0], shape[-1]
-    rows = {"index": rng.integers(k, size=n), "soft": rng.dirichlet(np.ones(k), size=n)}
-    rows["one-hot"] = np.eye(k)[rows["index"]]
-    return 3 * rng.standard_normal((n, k)), rows[targets]
+def _classes(rng, shape, targets, class_weights=None, ignore_index=None, **_):
+    *positions, k = shape if class_weights is None else (*shape[:-1], len(class_weights))
+    index = rng.integers(k, size=positions)
+    rows = {"index": index, "soft": rng.dirichlet(np.ones(k), size=positions)}
+    rows["one-hot"] = np.eye(k)[index]
+    if ignore_index is not None:
+        index.flat[0] = ignore_index
+    return 3 * rng.standard_normal((*positions, k)), rows[targets]
+
+
+def _weighted(rng, shape, loss, **_):
+    """Numbers, or logits and classes, of the steps that `_weights` and `_masked` have."""
+    if loss is _classes_of_steps:
+        return rng.standard_normal((4, 3, 5)), rng.integers(-1, 5, size=(4, 3))
+    return rng.standard_normal((4, 3, 2)), rng.standard_normal((4, 3, 2))
+
+
+def _classes_of_steps():
+    return losses.SoftmaxCrossEntropy("mean", [0.2, 1.0, 3.0, 0.0, 1.0], ignore_index=-1)
+
+
+def _numbers_of_samples():
+    return losses.MeanSquaredError("per_sample")
+
+
+def _weights_of_samples():
+    return to_device(np.array([1.5, 0.0, 0.2, 7.0]))
+
+
+def _weights_of_steps():
+    return to_device(np.arange(12.0).reshape(4, 3))
+
+
+def _masked_steps():
+    return to_device(np.arange(12).reshape(4, 3) % 5 == 1, bool)
 
 
 REDUCTION = ["mean", "per_sample"]
@@ -222,7 +341,24 @@ LOSSES: dict[str, tuple[list[dict[str, Any]], Callable]] = {
     "KLToStandardNormal": (grid(), _numbers),
     "MeanAbsoluteError": (grid(reduction=REDUCTION), _numbers),
     "MeanSquaredError": (grid(reduction=REDUCTION), _numbers),
-    "SoftmaxCrossEntropy": (grid(targets=["index", "one-hot", "soft"]), _classes),
+    "SoftmaxCrossEntropy": (
+        grid(targets=["index", "one-hot", "soft"], reduction=REDUCTION)
+        + grid(
+            targets=["index"],
+            reduction=REDUCTION,
+            class_weights=[None, [0.5, 2.0, 0.0]],
+            ignore_index=[-1, 255],
+        ),
+        _classes,
+    ),
+    "WeightedLoss": (
+        grid(
+            loss=[losses.Huber, _numbers_of_samples, _classes_of_steps],
+            weights=[_weights_of_samples, _weights_of_steps],
+            masked=[None, _masked_steps],
+        ),
+        _weighted,
+    ),
 }
 
 

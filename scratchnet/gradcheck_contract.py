@@ -12,16 +12,20 @@ A part that needs the whole batch (batch statistics, noise, a sum over the batch
 """
 
 import contextlib
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backend import RNG
 from scratchnet.layers.base import Layer
+from scratchnet.layers.shapes import fits
 from scratchnet.losses import Loss
 
 TOLERANCE = 1e-9  # of equal results in float64
+# in messages for shapes that do not fit, and for a cache of another length
+OF_NUMPY = "unpack", "matmul", "operand", "broadcast", "not aligned", "reshape"
 
 
 def check_layer(layer: Layer, x: Any, train: bool, seed: int) -> None:
@@ -39,7 +43,7 @@ def check_layer(layer: Layer, x: Any, train: bool, seed: int) -> None:
     with _read_only([x, layer.named_parameters(), layer.named_state()]):
         y, _ = forward(x)
     shape = parts_of(y)[0].shape
-    if layer.output_shape is not None and shape[1:] != layer.output_shape:
+    if layer.output_shape is not None and not fits(shape[1:], layer.output_shape):
         raise ValueError(
             f"{name}: build returns the output shape {layer.output_shape}, but forward returns y "
             f"of shape {shape}"
@@ -51,7 +55,12 @@ def check_layer(layer: Layer, x: Any, train: bool, seed: int) -> None:
         _, cache = forward(x)
         for other in between:
             forward(other)
-        return _checked_gradients(name, layer.backward(dy, cache))
+        try:
+            return _checked_gradients(name, layer.backward(dy, cache))
+        except ValueError as problem:
+            if not any(word in str(problem) for word in OF_NUMPY):
+                raise
+            raise ValueError(_explain_shapes(layer, dy, problem)) from problem
 
     expected = backward(x)
     _, cache = forward(x)
@@ -59,9 +68,11 @@ def check_layer(layer: Layer, x: Any, train: bool, seed: int) -> None:
     arguments |= {f"its parameter {path}": p for path, p in layer.named_parameters().items()}
     _check_backward_writes_nothing(name, lambda: layer.backward(dy, cache), arguments)
     if not _equal(backward(x, between=[_other_batch(x)]), expected):
+        forward(x)
+        stored = " and ".join(stored_by(layer, lambda: forward(_other_batch(x))))
         raise ValueError(
-            f"{name} stores something of a batch on the layer: backward needs it in the cache, "
-            "because forward may be called for another batch before"
+            f"{name} stores something of a batch on the layer{stored and f' ({stored})'}: backward "
+            "needs it in the cache, because forward may be called for another batch before"
         )
     n = len(parts_of(x)[0])
     if n > 1 and not any(part.needs_whole_batch for part in layer.named_layers().values()):
@@ -72,6 +83,84 @@ def check_layer(layer: Layer, x: Any, train: bool, seed: int) -> None:
                 f"{name}: two halves of a batch give another y than the whole batch: if its "
                 "samples depend on one another, declare needs_whole_batch = True in the class"
             )
+
+
+def check_precision(layer: Layer, x: Any, train: bool, seed: int) -> None:
+    """Raise TypeError if forward rounds to float32 inside, although y is float64.
+
+    >>> from scratchnet.layers import ReLU
+    >>> check_precision(ReLU(), np.array([[0.1, 0.2, 0.3]]), train=True, seed=0)
+    """
+    noise = np.random.default_rng(seed)
+    other = [p * (1 + 1e-3 * noise.random(p.shape)) if is_float(p) else p for p in parts_of(x)]
+    results = []
+    for inputs in (x, tuple(other) if isinstance(x, tuple) else other[0]):
+        layer.set_rng(RNG(seed))
+        results.append([p for p in parts_of(layer.forward(inputs, train)[0]) if is_float(p)])
+    for before, after in zip(*results, strict=True):
+        moved = after[before != after]
+        rounded = np.array_equal(moved, moved.astype(np.float32))
+        if moved.size > 2 and rounded and (moved * 256 % 1).any():
+            raise TypeError(
+                f"{layer.title}: forward computes in float32 inside, where its input is float64: "
+                "gradients cannot be checked, because a step of 1e-6 vanishes; keep the precision "
+                "of the input"
+            )
+
+
+def stored_by(layer: Layer, call: Callable) -> list[str]:
+    """Names of the attributes of a layer, or of one inside it, that call() sets to new values.
+
+    >>> from scratchnet.layers import ReLU
+    >>> layer = ReLU()
+    >>> stored_by(layer, lambda: setattr(layer, "x", np.ones(2)))
+    ['self.x']
+    """
+    layers = layer.named_layers().values()
+    before = [{name: copy.copy(value) for name, value in vars(part).items()} for part in layers]
+    call()
+    missing = object()
+    return [
+        f"self.{name}"
+        for part, old in zip(layers, before, strict=True)
+        for name, value in vars(part).items()
+        if name not in ("rng", "params", "state", "children")
+        and not _same_value(value, old.get(name, missing))
+    ]
+
+
+def explain_noise(subject: Layer | Loss, forward: Callable) -> str:
+    """End of the message for a forward() that gives two results for one input.
+
+    >>> from scratchnet.layers import ReLU
+    >>> explain_noise(ReLU(), lambda: None)
+    'draw random numbers from self.rng, and store nothing on the layer'
+    """
+    stored = stored_by(subject, forward) if isinstance(subject, Layer) else []
+    if stored:
+        return f"forward changes {' and '.join(stored)}; store nothing on the layer"
+    return "draw random numbers from self.rng, and store nothing on the layer"
+
+
+def _same_value(value, old):
+    if _is_array(value) or _is_array(old):
+        return np.array_equal(value, old)
+    return type(value) is type(old) and (not isinstance(value, (int, float)) or value == old)
+
+
+def _explain_shapes(layer, dy, problem):
+    """The sentence for a ValueError in backward: products that do not fit, or the cache."""
+    if "unpack" in str(problem):
+        return (
+            f"{layer.title}: backward unpacks another number of values than it gets ({problem}): "
+            "compare the cache that forward returns with the one that backward takes"
+        )
+    shapes = [f"{path} {array.shape}" for path, array in layer.named_parameters().items()]
+    arrays = ", ".join([f"dy {part.shape}" for part in parts_of(dy) if part is not None] + shapes)
+    return (
+        f"{layer.title}: backward fails with {arrays} ({problem}): look for a transpose that is "
+        "missing, or factors in the wrong order"
+    )
 
 
 def check_loss(loss: Loss, prediction: Any, target: Any) -> None:
