@@ -4,9 +4,25 @@ Each function returns a matplotlib Figure, and `save` writes one to a file. `mos
 array. Arguments called `groups` or `series` are dictionaries: {label in the legend: values}.
 """
 
-from scratchnet.plots.charts import bars, confusion, histogram, named_bars, run_means, scatter
-from scratchnet.plots.images import captioned, image_grid, image_rows, mosaic, signed_grid
+from scratchnet.plots.charts import (
+    bars,
+    confusion,
+    heat_map,
+    histogram,
+    named_bars,
+    run_means,
+    scatter,
+)
+from scratchnet.plots.images import (
+    captioned,
+    image_grid,
+    image_rows,
+    mosaic,
+    signed_grid,
+    signed_panels,
+)
 from scratchnet.plots.line_plots import curves, panels, roc, timeline
+from scratchnet.plots.mark_tables import mark_table
 from scratchnet.plots.style import save
 
 __all__ = [
@@ -14,9 +30,11 @@ __all__ = [
     "captioned",
     "confusion",
     "curves",
+    "heat_map",
     "histogram",
     "image_grid",
     "image_rows",
+    "mark_table",
     "mosaic",
     "named_bars",
     "panels",
@@ -25,5 +43,6 @@ __all__ = [
     "save",
     "scatter",
     "signed_grid",
+    "signed_panels",
     "timeline",
 ]

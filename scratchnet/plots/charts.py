@@ -2,9 +2,10 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LogNorm
 
 from scratchnet.backend import to_numpy
-from scratchnet.plots.style import COLOURS, STYLES
+from scratchnet.plots.style import CLASSES, COLOURS, STYLES
 
 
 def confusion(counts, class_names, title):
@@ -60,9 +61,8 @@ def bars(groups, title, xlabel, ylabel, first=1):
         axis.bar(x, to_numpy(values), width, color=COLOURS[i % len(COLOURS)], label=label)
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axis.xaxis.get_major_locator().set_params(integer=True)
-    axis.margins(y=0.3)  # space for the legend
     axis.grid(alpha=0.25, axis="y")
-    axis.legend()
+    figure.legend(loc="outside lower center", ncols=len(groups))
     return figure
 
 
@@ -90,6 +90,40 @@ def named_bars(values, title, xlabel, levels=None):
     axis.grid(alpha=0.25, axis="x")
     if levels:
         figure.legend(loc="outside lower center", ncols=len(levels))
+    return figure
+
+
+def heat_map(rows, title, xlabel, columns, label="", log=False, numbers=None):
+    """Heat map of a table: a row of cells for each name.
+
+    Parameters
+        rows           {name: values}, the first on top; NaN leaves a cell empty
+        title, xlabel  texts
+        columns        names of the columns
+        label          text beside the colour bar
+        log            logarithmic colours; values of 0 and below have the lowest colour
+        numbers        format of the number in each cell, such as "{:.0f}"; None: no numbers
+
+    >>> figure = heat_map({"A": [1, 2], "B": [3, 4]}, "Table", "column", "xy", numbers="{:.0f}")
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['1', '2', '3', '4']
+    """
+    values = np.array([to_numpy(row) for row in rows.values()], dtype="float64")  # (rows, columns)
+    size = (6.4, 0.34 * len(rows) + 1.6)
+    figure, axis = plt.subplots(figsize=size, layout="constrained")
+    positive = values[np.isfinite(values) & (values > 0)]
+    log = log and positive.size > 0
+    norm = LogNorm(positive.min(), positive.max(), clip=True) if log else None
+    shown = axis.imshow(values, cmap="cividis", norm=norm, aspect="auto", interpolation="nearest")
+    axis.set_yticks(range(len(rows)), list(rows))
+    step = max(1, len(columns) // 10)
+    axis.set_xticks(range(0, len(columns), step), list(columns)[::step])
+    for (i, j), value in np.ndenumerate(values if numbers else values[:, :0]):
+        light = shown.norm(value) > 0.5
+        style = dict(ha="center", va="center", fontsize=8, color="black" if light else "white")
+        axis.text(j, i, numbers.format(value), **style)
+    axis.set(title=title, xlabel=xlabel)
+    figure.colorbar(shown, ax=axis, label=label)
     return figure
 
 
@@ -153,25 +187,31 @@ def histogram(groups, title, xlabel, bins=40):
     return figure
 
 
-def scatter(groups, title, xlabel, ylabel):
+def scatter(groups, title, xlabel, ylabel, limit=None):
     """Scatter plot of groups of points in the plane.
 
     Parameters
         groups                 {label: points (N, 2)}; a label of one character is used as marker
         title, xlabel, ylabel  texts
+        limit                  both axes go from -limit to limit, in equal units, with lines at 0
 
     >>> figure = scatter({"0": np.zeros((3, 2)), "1": np.ones((3, 2))}, "Codes", "z_1", "z_2")
     >>> len(figure.axes[0].collections)
     2
     """
-    figure, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+    size = (6.4, 6.6 if limit else 4.4)
+    figure, axis = plt.subplots(figsize=size, layout="constrained")
     for i, (label, points) in enumerate(groups.items()):
         points, marker = to_numpy(points), "o^sD"[i % 4]
-        marker, size = (f"${label}$", 36) if len(label) == 1 else (marker, 18)
+        marker, size = (f"${label}$", 36) if len(label) == 1 else (marker, 24)
         style = dict(s=size, alpha=0.75, marker=marker, linewidths=0)
-        axis.scatter(*points.T, color=COLOURS[i % len(COLOURS)], label=label, **style)
+        axis.scatter(*points.T, color=CLASSES[i % len(CLASSES)], label=label, **style)
     axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    if limit:
+        axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+        axis.axhline(0, color="0.6", linewidth=0.8, zorder=0)
+        axis.axvline(0, color="0.6", linewidth=0.8, zorder=0)
     axis.grid(alpha=0.25)
     if any(len(label) > 1 for label in groups):
-        axis.legend()
+        figure.legend(loc="outside right upper", markerscale=1.5)
     return figure

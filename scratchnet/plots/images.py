@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from scratchnet.backend import to_numpy
+from scratchnet.plots.style import COLOURS
 
 
 def mosaic(images, columns, gap=1, background=1.0):
@@ -39,13 +40,16 @@ def mosaic(images, columns, gap=1, background=1.0):
     return canvas
 
 
-def image_grid(images, columns, title):
+def image_grid(images, columns, title, extent=None, labels=("z_1", "z_2")):
     """Grid of images, black on white or RGB.
 
     Parameters
         images   (N, H, W), (N, H, W, 1) or (N, H, W, 3), values in [0, 1]
         columns  images per row
         title    of the figure
+        extent   coordinate of the outer edge of the grid: the axes go from -extent to extent, with
+                 thin lines at 0; None: no axes
+        labels   of both axes
 
     >>> figure = image_grid(np.zeros((6, 28, 28)), columns=3, title="Samples")
     >>> figure.axes[0].get_title()
@@ -56,20 +60,28 @@ def image_grid(images, columns, title):
     figure, axis = plt.subplots(
         figsize=(width, width * canvas.shape[0] / canvas.shape[1] + 0.5), layout="constrained"
     )
-    axis.imshow(canvas, cmap="gray_r", vmin=0, vmax=1)
+    edges = None if extent is None else (-extent, extent, -extent, extent)
+    axis.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, extent=edges)
     axis.set_title(title)
-    axis.set_axis_off()
+    if extent is None:
+        axis.set_axis_off()
+    else:
+        axis.set(xlabel=labels[0], ylabel=labels[1])
+        axis.axhline(0, color=COLOURS[0], linewidth=0.8)
+        axis.axvline(0, color=COLOURS[0], linewidth=0.8)
     return figure
 
 
-def image_rows(rows, title):
+def image_rows(rows, title, framed=(), columns=None):
     """Rows of images, each with a label, for example originals and reconstructions.
 
     Each row is scaled to its own largest value; sizes and ranges may differ between rows.
 
     Parameters
-        rows   {label: images (N, H, W), (N, H, W, 1) or (N, H, W, 3)}
-        title  of the figure
+        rows     {label: images (N, H, W), (N, H, W, 1) or (N, H, W, 3)}
+        title    of the figure
+        framed   labels of rows whose images get a frame; one that is 0 everywhere is crossed out
+        columns  names of the columns, above the first row
 
     >>> figure = image_rows({"x": np.ones((4, 28, 28)), "code": np.ones((4, 8, 4))}, "Codes")
     >>> [axis.get_ylabel() for axis in figure.axes]
@@ -82,10 +94,58 @@ def image_rows(rows, title):
         canvas = mosaic(images, len(images), background=0.0)
         axis.imshow(canvas, cmap="gray_r", vmin=0, vmax=max(canvas.max(), 1e-9), aspect="auto")
         axis.set_ylabel(label, rotation=0, ha="right", va="center")
+        width = canvas.shape[1] / len(images)
+        if label in framed:
+            _frame(axis, to_numpy(images))
         axis.set_xticks([])
+        if columns is not None and axis is axes[0, 0]:
+            places = [(i + 0.5) * width - 0.5 for i in range(len(images))]
+            axis.set_xticks(places, columns, fontsize=9)
+            axis.xaxis.tick_top()
+            axis.tick_params(length=0)
         axis.set_yticks([])
         for side in axis.spines.values():
             side.set_visible(False)
+    figure.suptitle(title)
+    return figure
+
+
+def _frame(axis, images):
+    """Draw a frame around each image of a row, and a cross over each that is 0 everywhere."""
+    height, width = images.shape[1:3]
+    for i, image in enumerate(images):
+        left = i * (width + 1) - 0.5
+        x, y = (left, left + width), (-0.5, height - 0.5)
+        axis.plot([x[0], x[1], x[1], x[0], x[0]], [y[0], y[0], y[1], y[1], y[0]], "0.6", lw=0.6)
+        if not image.any():
+            axis.plot([*x, np.nan, *x], [*y, np.nan, *y[::-1]], color="0.6", linewidth=0.6)
+
+
+def signed_panels(groups, columns, title, label="weight"):
+    """Grids of weights one above the other, each with a colour bar of its own.
+
+    Parameters
+        groups   {caption: images (N, H, W)}
+        columns  images per row
+        title    of the figure
+        label    text beside the colour bars
+
+    >>> weights = {"first": np.ones((4, 2, 2)), "second": -np.ones((4, 2, 2))}
+    >>> [axis.get_title() for axis in signed_panels(weights, 2, "Filters").axes[:2]]
+    ['first', 'second']
+    """
+    canvases = {c: mosaic(images, columns, background=0.0) for c, images in groups.items()}
+    width = 6.4
+    height = sum(width * c.shape[0] / c.shape[1] + 0.4 for c in canvases.values()) + 0.4
+    figure, axes = plt.subplots(
+        len(groups), 1, figsize=(width + 0.9, height), layout="constrained", squeeze=False
+    )
+    for axis, (caption, canvas) in zip(axes[:, 0], canvases.items(), strict=True):
+        limit = np.abs(canvas).max()
+        shown = axis.imshow(canvas, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        figure.colorbar(shown, ax=axis, label=label, fraction=0.05)
+        axis.set_title(caption, fontsize=10)
+        axis.set_axis_off()
     figure.suptitle(title)
     return figure
 

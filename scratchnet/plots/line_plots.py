@@ -5,11 +5,12 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 
+from scratchnet.backend import to_numpy
 from scratchnet.plots.style import COLOURS, STYLES
 
 
-def curves(series, title, xlabel, ylabel, levels=None, x=None, log=False):
-    """Curves over a common x axis.
+def curves(series, title, xlabel, ylabel, levels=None, x=None, log=False, outside=False):
+    """Curves over a common x axis; series with equal values are one line with both labels.
 
     Parameters
         series                 {label: values}, a line each
@@ -17,13 +18,14 @@ def curves(series, title, xlabel, ylabel, levels=None, x=None, log=False):
         levels                 {label: value}, a thin horizontal line each
         x                      positions of the values, by default 1, 2, 3, ...
         log                    a logarithmic y axis and, if x is given, a logarithmic x axis
+        outside                put the legend below the axes, for lines that fill the plot
 
     >>> figure = curves({"loss": [0.9, 0.5, 0.4]}, "Training", "epoch", "loss")
     >>> figure.axes[0].lines[0].get_xdata()
     array([1, 2, 3])
     """
     figure, axis = plt.subplots(figsize=(6.4, 4), layout="constrained")
-    for i, (label, values) in enumerate(series.items()):
+    for i, (label, values) in enumerate(_with_equal_ones_joined(series).items()):
         at = np.arange(1, len(values) + 1) if x is None else x
         marker = "o" if len(values) < 8 else None
         style, colour = STYLES[i % len(STYLES)], COLOURS[i % len(COLOURS)]
@@ -50,37 +52,62 @@ def curves(series, title, xlabel, ylabel, levels=None, x=None, log=False):
         axis.set_xticks(x, [f"{value:g}" for value in x], minor=False)
         axis.minorticks_off()
     axis.grid(alpha=0.25)
-    axis.legend()
+    if outside:
+        figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    else:
+        axis.legend()
     return figure
 
 
-def panels(groups, title, xlabel, ylabel, columns=3):
+def _with_equal_ones_joined(series):
+    """{"a and b (identical)": values} for series that would cover one another."""
+    groups = {}
+    for label, values in series.items():
+        groups.setdefault(tuple(np.asarray(to_numpy(values), dtype=float)), []).append(label)
+    names = (" and ".join(n) + (" (identical)" if n[1:] else "") for n in groups.values())
+    return {name: np.array(values) for name, values in zip(names, groups, strict=True)}
+
+
+def panels(groups, title, xlabel, ylabel, columns=3, x=None, levels=None, log=False):
     """Small plots of curves side by side, on equal axes, with one legend.
 
     Parameters
         groups                 {caption: {label: values}}
         title, xlabel, ylabel  texts
         columns                plots per row
+        x                      positions of the values, by default 1, 2, 3, ...
+        levels                 {label: value}, a thin horizontal line in each plot
+        log                    a logarithmic y axis
 
     >>> figure = panels({"SGD": {"loss": [3, 2]}, "Adam": {"loss": [2, 1]}}, "Loss", "step", "nats")
     >>> [axis.get_title() for axis in figure.axes[:2]]
     ['SGD', 'Adam']
     """
     rows = math.ceil(len(groups) / columns)
-    size = (2.7 * columns, 1.9 * rows + 0.8)
+    size = (max(2.7 * columns, 6.4), (1.9 if columns > 2 else 2.8) * rows + 0.8)
     figure, axes = plt.subplots(
         rows, columns, figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
     )
+    labels = list(dict.fromkeys(label for series in groups.values() for label in series))
     for axis, (caption, series) in zip(axes.flat, groups.items(), strict=False):
-        for i, (label, values) in enumerate(series.items()):
-            style = dict(color=COLOURS[i], linestyle=STYLES[i])
-            axis.plot(np.arange(1, len(values) + 1), values, label=label, **style)
+        for label, values in series.items():
+            i = labels.index(label)
+            style = dict(color=COLOURS[i % len(COLOURS)], linestyle=STYLES[i % len(STYLES)])
+            at = np.arange(1, len(values) + 1) if x is None else x
+            axis.plot(at, values, label=label, **style)
+        for i, (label, value) in enumerate((levels or {}).items()):
+            style = dict(color="0.45", linewidth=1, linestyle=STYLES[::-1][i % len(STYLES)])
+            axis.axhline(value, label=label, **style)
+        axis.set_yscale("log" if log else "linear")
         axis.set_title(caption, fontsize=10)
         axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.grid(alpha=0.25)
     for axis in axes.flat[len(groups) :]:
         axis.set_axis_off()
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    lines = {}  # a label of several plots appears once
+    for axis in axes.flat:
+        lines |= dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
+    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=4)
     figure.suptitle(title)
     return figure
 

@@ -7,6 +7,7 @@ differ in style as well.
 import matplotlib.pyplot as plt
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+CLASSES = (*COLOURS, "#000000", "#8C564B", "#7F7F7F", "#9C9E00")  # ten, for the points of classes
 STYLES = ("-", "--", "-.", ":")
 DPI = 120
 

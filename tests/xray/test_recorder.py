@@ -19,6 +19,8 @@ from scratchnet.layers import (
 from scratchnet.losses import MeanSquaredError, SoftmaxCrossEntropy
 from scratchnet.optimizers import SGD, Adam, ClipByGlobalNorm, Optimizer
 from scratchnet.training import fit
+from scratchnet.training_step import shards
+from scratchnet.workers import Workers
 from scratchnet.xray import XRay, observers, xray
 from scratchnet.xray import recorder as module
 
@@ -105,23 +107,48 @@ def test_shares_of_saturated_outputs():
     assert xray(model, x, np.zeros((2, 2), "float32"), LOSS).values["saturated"]["s"] == [0.5]
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_shards_of_a_batch_are_one_step_with_the_numbers_of_the_whole(every_step, threads):
+def conv_net():
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(72, 28, 28, 1)).astype("float32")
-    t = rng.integers(0, 3, 72)
+    x = rng.normal(size=(144, 28, 28, 1)).astype("float32")
     layers = [Conv2D(2, 3, name="conv"), ReLU(name="relu"), Flatten(), Dense(3, name="dense")]
     model = Sequential(layers)
     model.build((28, 28, 1), 0)
-    whole = xray(model, x, t, SoftmaxCrossEntropy())  # in one piece
-    with xray(model) as seen:
-        run = dict(loss=SoftmaxCrossEntropy(), optimizer=Adam(), batch_size=72, shuffle=False)
-        fit(model, x, t, **run, workers=threads, verbose=False)
-    assert seen.steps == [0]
+    return model, x, rng.integers(0, 3, 144)
+
+
+def same_numbers(found, expected):
     for measure in ("mean", "deviation", "dead", "dL/dy", "gradient"):
         for layer in ("conv", "relu", "dense"):
-            found, expected = seen.values[measure][layer], whole.values[measure][layer]
-            assert found == pytest.approx(expected, rel=1e-4, nan_ok=True), (measure, layer)
+            a, b = found.values[measure][layer], expected.values[measure][layer]
+            assert a == pytest.approx(b, rel=1e-4, nan_ok=True), (measure, layer)
+
+
+@pytest.mark.parametrize(
+    "workers, rows", [(1, 144), (Workers(2, "threads"), 72), (Workers(2, "processes"), 72)]
+)
+def test_a_step_in_shards_or_on_workers_is_one_step_of_the_callers_part(every_step, workers, rows):
+    model, x, t = conv_net()
+    assert len(shards(model, SoftmaxCrossEntropy(), x[:rows])) > 1
+    whole = xray(model, x[:rows], t[:rows], SoftmaxCrossEntropy())  # in one piece
+    with xray(model) as seen:
+        run = dict(loss=SoftmaxCrossEntropy(), optimizer=SGD(0.1), batch_size=144, shuffle=False)
+        fit(model, x, t, **run, epochs=2, workers=workers, verbose=False)
+    assert seen.steps == [0, 1]
+    for values in seen.values.values():
+        for of_layer in values.values():
+            del of_layer[1:]
+    same_numbers(seen, whole)
+
+
+def test_the_update_is_that_of_all_workers(every_step):
+    updates = []
+    for workers in (1, Workers(2, "threads")):
+        model, x, t = conv_net()
+        with xray(model) as seen:
+            run = dict(loss=SoftmaxCrossEntropy(), optimizer=SGD(0.1), batch_size=144)
+            fit(model, x, t, **run, workers=workers, verbose=False)
+        updates.append(seen.values["update"]["dense"])
+    assert updates[0] == pytest.approx(updates[1], rel=1e-4)
 
 
 def test_training_is_the_same_bits_with_an_xray():
