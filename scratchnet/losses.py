@@ -12,19 +12,22 @@ numbers per sample (pixels, features) have the option ``reduction``, which selec
     "mean"         n = N times the numbers per sample: the mean over all, the default as in Keras
     "per_sample"   n = N: the sum over the numbers of a sample, as in a log-likelihood
 
-The base class, `Loss`, is in loss_base.py.
+`costs` of a loss is its plain form, the array of the terms of the sum: the sum of the costs is n L.
+
+The base class, `Loss`, and WeightedLoss are in loss_base.py, SoftmaxCrossEntropy is in
+cross_entropy.py.
 """
 
 import math
 
 from scratchnet.backend import xp_of
-from scratchnet.layers.shapes import ShapeError
-from scratchnet.loss_base import Loss
+from scratchnet.cross_entropy import SoftmaxCrossEntropy
+from scratchnet.loss_base import Loss, WeightedLoss
 from scratchnet.numerics import (
     kl_gradient,
     kl_to_standard_normal,
-    log_softmax,
-    sigmoid,
+    log1p,
+    relu,
     softplus,
 )
 from scratchnet.validation import check_bool, check_float
@@ -38,6 +41,7 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanSquaredError",
     "SoftmaxCrossEntropy",
+    "WeightedLoss",
 ]
 
 
@@ -59,6 +63,9 @@ class MeanSquaredError(Loss):
         self._check(prediction, target)
         d = prediction - target
         return (d * d).sum() / self._n(d), d
+
+    def costs(self, prediction, target):
+        return (prediction - target) ** 2
 
     def backward(self, d):
         return (2 / self._n(d)) * d
@@ -91,6 +98,10 @@ class GaussianNLL(Loss):
         constant = (math.log(s) + 0.5 * math.log(2 * math.pi)) * (d.size / n)
         return (d * d).sum() / (2 * s * s * n) + constant, d
 
+    def costs(self, prediction, target):
+        d, s = prediction - target, self.sigma
+        return d * d / (2 * s * s) + (math.log(s) + 0.5 * math.log(2 * math.pi))
+
     def backward(self, d):
         return d / (self._n(d) * self.sigma**2)
 
@@ -111,6 +122,9 @@ class MeanAbsoluteError(Loss):
         self._check(prediction, target)
         d = prediction - target
         return xp_of(d).abs(d).sum() / self._n(d), d
+
+    def costs(self, prediction, target):
+        return xp_of(prediction).abs(prediction - target)
 
     def backward(self, d):
         return xp_of(d).sign(d) / self._n(d)
@@ -143,6 +157,10 @@ class Huber(Loss):
         c = xp_of(d).minimum(a, self.delta)
         # c (a - c / 2) is a^2 / 2 for a <= delta, where c = a, and delta (a - delta / 2) above
         return (c * (a - 0.5 * c)).sum() / self._n(d), d
+
+    def costs(self, prediction, target):
+        xp, a = xp_of(prediction), xp_of(prediction).abs(prediction - target)
+        return xp.where(a <= self.delta, a * a / 2, self.delta * (a - self.delta / 2))
 
     def backward(self, d):
         return xp_of(d).clip(d, -self.delta, self.delta) / self._n(d)
@@ -193,100 +211,48 @@ class BinaryCrossEntropy(Loss):
         xp, t = xp_of(prediction, target), target
         if self.from_logits:
             x = prediction
-            return (softplus(x) - t * x).sum() / self._n(x), (x, t)
+            e = xp.exp(-xp.abs(x))
+            costs = log1p(e)
+            costs += relu(x)  # log(1 + e) + max(x, 0) = softplus(x)
+            costs -= t * x
+            return costs.sum() / self._n(x), (x, t, e)
         p = prediction
         eps = xp.finfo(p.dtype).eps
-        log_p, log_q = xp.log(xp.clip(p, eps, 1)), xp.log(xp.clip(1 - p, eps, 1))  # q = 1 - p
-        # t log p + (1 - t) log q = log q + t (log p - log q)
-        return -(log_q + t * (log_p - log_q)).sum() / self._n(p), (p, t)
+        log_p, log_q = xp.clip(p, eps, 1), xp.clip(1 - p, eps, 1)  # q = 1 - p
+        xp.log(log_p, out=log_p)  # in place, because a new array costs time
+        xp.log(log_q, out=log_q)
+        log_p -= log_q
+        log_p *= t
+        log_p += log_q  # log q + t (log p - log q) = t log p + (1 - t) log q
+        return -log_p.sum() / self._n(p), (p, t)
+
+    def costs(self, prediction, target):
+        xp, t = xp_of(prediction), target
+        if self.from_logits:
+            return softplus(prediction) - t * prediction
+        eps = xp.finfo(prediction.dtype).eps
+        log_p, log_q = (xp.log(xp.clip(p, eps, 1)) for p in (prediction, 1 - prediction))
+        return -(t * log_p + (1 - t) * log_q)
 
     def backward(self, cache):
         if self.from_logits:
-            x, t = cache
-            return (sigmoid(x) - t) / self._n(x)
+            x, t, e = cache  # e = exp(-abs(x))
+            dx = 1 - e
+            dx *= x > 0
+            dx += e  # 1 where x > 0, otherwise e
+            dx /= 1 + e  # p = sigmoid(x): 1 / (1 + exp(-x)), or exp(x) / (exp(x) + 1)
+            dx -= t
+            dx /= self._n(x)
+            return dx
         p, t = cache
         xp = xp_of(p)
-        variance = xp.clip(p * (1 - p), xp.finfo(p.dtype).eps, 1)
-        return (p - t) / (self._n(p) * variance)
-
-
-class SoftmaxCrossEntropy(Loss):
-    """Cross-entropy of a softmax, for classification into K classes.
-
-    L = -1/N sum over samples of log p_c           p = softmax(x), c the class of the sample
-    dL/dx = 1/N (p - t)                            t = one-hot(c)
-
-    Raising x_k raises log p_c by (1 if k = c else 0) - p_k, so the gradient is the predicted minus
-    the target probability of each class.
-
-    Predictions x are logits (N, K), the numbers before the softmax. Targets are class indices (N,),
-    integers from 0 to K - 1, or a row t of K probabilities for each sample (N, K), one-hot or soft:
-    L = -1/N sum over samples and classes of t_k log p_k.
-
-    >>> import numpy as np
-    >>> loss = SoftmaxCrossEntropy()
-    >>> value, cache = loss.forward(np.zeros((1, 4)), np.array([2]))
-    >>> round(float(value), 4), loss.backward(cache)  # log 4
-    (1.3863, array([[ 0.25,  0.25, -0.75,  0.25]]))
-    """
-
-    expects_logits = True
-    splits_batch = True
-
-    def __init__(self):
-        super().__init__("per_sample")
-
-    def check_target(self, target, sample_shape):
-        (k,) = sample_shape[-1:] or (math.inf,)  # the number of classes, if there is an axis for it
-        if target.ndim > 1:
-            self._check_probabilities("probabilities as targets", target)
-        elif target.dtype.kind in "iu" and not (0 <= target.min() and target.max() < k):
-            raise ValueError(
-                f"SoftmaxCrossEntropy expects class indices from 0 to {k - 1}; "
-                f"got {target.min()} to {target.max()}"
-            )
-
-    def forward(self, prediction, target):
-        self._check(prediction, target)
-        log_p = log_softmax(prediction)  # (N, K)
-        if target.ndim == 1:
-            n = xp_of(prediction, target).arange(len(target))
-            value = -log_p[n, target].sum() / len(target)
-        else:
-            value = -(target * log_p).sum() / len(target)
-        return value, (log_p, target)
-
-    def backward(self, cache):
-        log_p, target = cache
-        xp = xp_of(log_p)
-        p = xp.exp(log_p)  # (N, K)
-        if target.ndim == 1:
-            p[xp.arange(len(p)), target] -= 1  # p - one_hot(target)
-        else:  # the gradient of -sum_k t_k log p_k; p - t if the t_k add up to one
-            p = p * target.sum(axis=1, keepdims=True) - target
-        return p / len(p)
-
-    def _check(self, x, target):
-        if x.ndim != 2:
-            hint = f": use prediction.reshape(-1, {x.shape[-1]}) and target.reshape(-1)"
-            raise ShapeError(
-                f"SoftmaxCrossEntropy expects predictions (N, K); got {x.shape}"
-                + (hint if x.ndim > 2 else "")
-            )
-        n, k = x.shape
-        if target.shape == (n,):
-            if target.dtype.kind not in "iu":
-                raise TypeError(
-                    f"SoftmaxCrossEntropy expects integer class indices; got {target.dtype}: "
-                    "use target.astype('int64')"
-                )
-        elif target.shape != (n, k):
-            raise ShapeError(
-                f"SoftmaxCrossEntropy expects class indices ({n},) or one row of {k} "
-                f"probabilities each ({n}, {k}); got {target.shape}"
-            )
-        else:
-            self._check_precision(x, target)
+        variance = 1 - p
+        variance *= p
+        variance = xp.clip(variance, xp.finfo(p.dtype).eps, 1)
+        variance *= self._n(p)
+        dp = p - t
+        dp /= variance
+        return dp
 
 
 class KLToStandardNormal(Loss):

@@ -17,7 +17,7 @@ from scratchnet.backend import RNG, Array, xp_of
 from scratchnet.batch_rows import batch_rows
 from scratchnet.layers.base import Layer
 from scratchnet.loss_base import batch_weight, with_mask
-from scratchnet.losses import Loss
+from scratchnet.losses import Loss, WeightedLoss
 from scratchnet.optimizers import ALONE, Optimizer
 from scratchnet.parallel import Group
 from scratchnet.training_checks import (
@@ -30,6 +30,7 @@ from scratchnet.training_checks import (
     check_seed,
     check_targets,
     check_validation,
+    check_weights,
     nan_in_rows,
     warn_of_double_activation,
 )
@@ -40,6 +41,7 @@ from scratchnet.training_run import (
     Metrics,
     Run,
     TrainingDiverged,
+    fingerprint,
     run_settings,
 )
 from scratchnet.training_step import on_threads, own_counter, step
@@ -52,6 +54,7 @@ from scratchnet.workers import (
     part_of,
     rows_of,
     start,
+    unshare,
 )
 
 __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
@@ -135,11 +138,13 @@ def evaluate(
     metrics: Metrics | None = None,
     batch_size: int = 1000,
     workers: WorkersOption = None,
+    weights: Array | None = None,
 ) -> dict[str, float]:
     """Loss and metrics at inference, over all samples: {"loss": ..., name: ...}.
 
     The loss is the mean over the samples, or over their steps that exist where a layer masks steps
-    by mask_value and the output has as many steps. A metric is computed once, from all predictions
+    by mask_value and the output has as many steps. With weights it is the mean over what counts,
+    see `WeightedLoss`; metrics have no weights. A metric is computed once, from all predictions
     and targets, because many metrics (F1, the area under a curve) are no means over batches. A
     model with layers that add a penalty to the loss has the entry "penalty", too.
 
@@ -155,14 +160,16 @@ def evaluate(
     check_loss(loss)
     x, target = check_data(model, x, target)
     metrics = check_metrics(metrics)
+    whole_loss = check_weights(loss, x, weights)
+    weights = None if weights is None else whole_loss.weights
     warn_of_double_activation(model, loss)
     workers = check_workers("evaluate", workers)
 
     def work(group):
-        return evaluate_on(group, model, loss, x, target, metrics, batch_size)
+        return evaluate_on(group, model, loss, x, target, metrics, batch_size, weights)
 
     outputs = len(x) if metrics else 0
-    return start(work, [model], x, len(x), workers, loss=loss, outputs=outputs)
+    return start(work, [model], x, len(x), workers, loss=whole_loss, outputs=outputs)
 
 
 def evaluate_on(
@@ -173,13 +180,16 @@ def evaluate_on(
     target: Array,
     metrics: Metrics,
     batch_size: int = 1000,
+    weights: Array | None = None,
 ) -> dict[str, float]:
     """Compute the numbers of `evaluate` as one worker of a group, from checked arguments."""
     mine, numbers = rows_of(group, len(x)), EpochNumbers(metrics)
     x_mine, t_mine = part_of(x, mine), part_of(target, mine)
+    w_mine = None if weights is None else part_of(weights, mine)
     for s in batches(len(x_mine), batch_size):
         y, cache = model.forward(x_mine[s])
-        batch_loss = with_mask(loss, y, model.input_mask(cache))
+        batch_loss = loss if w_mine is None else WeightedLoss(loss, w_mine[s])
+        batch_loss = with_mask(batch_loss, y, model.input_mask(cache))
         value, _ = batch_loss.forward(y, t_mine[s])
         weight = batch_weight(batch_loss, y, t_mine[s])
         numbers.add(value, model.penalty(cache), y, t_mine[s], weight)
@@ -202,6 +212,7 @@ def fit(
     seed: int = 0,
     workers: WorkersOption = None,
     verbose: bool = True,
+    weights: Array | None = None,
     validate: Callable[[Array, Array, Metrics], dict[str, float]] | None = None,
     report: Callable[[dict[str, float]], dict[str, float]] = dict,
     **unknown: Any,
@@ -221,6 +232,7 @@ def fit(
         workers      None: as many as help this model on this machine; 1, a number n, or a Group,
                      see `scratchnet.workers`. Histories of different numbers of workers are equal
                      up to rounding
+        weights      one for each sample, step or pixel, see `WeightedLoss`; the validation has none
         verbose      print a line per epoch, and on a terminal show a progress bar
         validate     function of (x, target, metrics) that returns the numbers of the validation
                      set, {name: number}, in place of `evaluate`
@@ -269,6 +281,8 @@ def fit(
         check_targets(model, loss, "validation targets", t_val)
         evaluate_on(ALONE, model, loss, x_val[:1], t_val[:1], {})  # an error now, not later
     check_targets(model, loss, "targets", target)
+    whole_loss = check_weights(loss, x, weights)
+    weights = None if weights is None else whole_loss.weights
     warn_of_double_activation(model, loss)
     optimizer.bind(model)
     settings = run_settings(
@@ -282,6 +296,7 @@ def fit(
         seed=check_seed(seed),
         metrics=list(metrics),
         callbacks=[type(c).__name__ for c in callbacks],
+        **({} if weights is None else {"weights": fingerprint(weights)}),
     )
     group = member(workers)  # of which this call is a worker, under mpiexec for example
     run = Run(model, optimizer, epochs, settings, callbacks, group)
@@ -293,20 +308,37 @@ def fit(
         def validate(x, target, metrics):
             return evaluate(model, loss, x, target, metrics, workers=group or workers)
 
-    guard = Guard([model], [optimizer])
-    while run.epoch < epochs and not run.stop:
+    def epoch():
+        data = x, target, weights
+        numbers = report(_epoch(run, loss, whole_loss, data, metrics, workers, verbose))
+        if validation is not None:
+            held_out = validate(x_val, t_val, metrics)
+            numbers |= {f"val_{name}": number for name, number in held_out.items()}
+        return numbers
+
+    try:
+        _all_epochs(run, epoch, verbose)
+    finally:
+        unshare([model], [optimizer])
+    run.gather()
+    for callback in callbacks:
+        callback.on_end(run)
+    return run.history
+
+
+def _all_epochs(run, epoch, verbose):
+    """Call epoch(), which returns the numbers of an epoch, until the run ends."""
+    guard = Guard([run.model], [run.optimizer])
+    while run.epoch < run.epochs and not run.stop:
         began, done = time.perf_counter(), run.epoch
         guard.save()
         try:
-            numbers = report(_epoch(run, loss, x, target, metrics, workers, verbose))
-            if validation is not None:
-                held_out = validate(x_val, t_val, metrics)
-                numbers |= {f"val_{name}": number for name, number in held_out.items()}
+            numbers = epoch()
             watched = {name: numbers[name] for name in MUST_BE_FINITE if name in numbers}
             guard.check(watched, run.epoch, run.history)
             run.add(numbers | {"seconds": time.perf_counter() - began})
             run.print(run.line(), verbose)
-            for callback in callbacks:
+            for callback in run.callbacks:
                 callback.on_epoch_end(run)
         except KeyboardInterrupt:
             if run.epoch == done:  # in the middle of an epoch
@@ -318,14 +350,11 @@ def fit(
             if run.epoch == done:
                 guard.restore()
             raise
-    run.gather()
-    for callback in callbacks:
-        callback.on_end(run)
-    return run.history
 
 
-def _epoch(run, loss, x, target, metrics, workers, verbose):
+def _epoch(run, loss, whole_loss, data, metrics, workers, verbose):
     """One pass over the data; returns the averages of its losses and metrics."""
+    x, target, weights = data
     model, optimizer, n, size = run.model, run.optimizer, len(x), run.settings["batch_size"]
     # A generator of its own for each epoch: a resumed run, or a loop of fits, draws equal numbers
     rng = RNG(run.settings["seed"]).fork(optimizer.epochs)
@@ -344,9 +373,12 @@ def _epoch(run, loss, x, target, metrics, workers, verbose):
                 mine = rows.set(rows_of(group, n_batch), n_batch)
                 x_mine, t_mine = part_of(x, batch, mine), part_of(target, batch, mine)
                 numbers.found_nan |= nan_in_rows([(x, x_mine), (target, t_mine)])
-                results = step(model, loss, own, x_mine, t_mine, group, n_batch)
+                of_batch = loss
+                if weights is not None:
+                    of_batch = WeightedLoss(loss, part_of(weights, batch, mine))
+                results = step(model, of_batch, own, x_mine, t_mine, group, n_batch)
                 numbers.add_step(results, t_mine)
         return numbers.read(group, sizes)
 
-    options = {"loss": loss, "optimizers": [optimizer], "outputs": n if metrics else 0}
+    options = {"loss": whole_loss, "optimizers": [optimizer], "outputs": n if metrics else 0}
     return start(work, [model], x, size, workers, **options)

@@ -17,6 +17,7 @@ from scratchnet.hints import hint_for, unknown_argument
 from scratchnet.inputs import as_array, read_only
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
+from scratchnet.loss_base import Loss, WeightedLoss
 
 RESERVED = ("loss", "penalty", "seconds")  # entries of a history that are no metrics
 
@@ -202,6 +203,22 @@ def check_targets(model: Layer, loss: Any, name: str, target: Array) -> None:
 
 
 SHAPE_ONLY = ("Flatten", "Reshape", "Dropout")  # layers that leave an activation what it is
+
+
+def check_weights(loss: Any, x: Array, weights: Any) -> Any:
+    """Return the loss of all samples, a `WeightedLoss` if there are weights, after checking them.
+
+    Raises TypeError, ValueError or ShapeError for weights that are no array of numbers >= 0, one or
+    more for each sample.
+    """
+    if weights is None:
+        return loss
+    if not isinstance(loss, Loss):
+        raise TypeError(f"weights expect a loss of scratchnet.losses; got {type(loss).__name__}")
+    whole = WeightedLoss(loss, weights)
+    if len(whole.weights) != len(x):
+        raise ShapeError(f"x has {len(x)} samples, but weights has {len(whole.weights)}")
+    return whole
 
 
 def warn_of_double_activation(model: Layer, loss: Any) -> None:

@@ -40,15 +40,17 @@ ORDER = {
         optimizer_checks registered_checks grading
     """.split(),
     "scratchnet.xray": "measures observers verdicts recorder".split(),
-    "scratchnet.zoo": "fault * __init__ tasks checks tables command".split(),
+    "scratchnet.zoo": "fault tasks checks * tables command".split(),
     "scratchnet.boltzmann": "plain machine likelihood learning estimators ratings deep".split(),
 }
 NO_MODULE_OF_THAT_NAME = {  # tests that are not named after one module, and their subject
     "test_architecture.py": "the source of all modules",
+    "test_worker_faults.py": "workers that fail, are killed or interrupted",
     "test_golden.py": "values of PyTorch and Keras, of layers, losses and optimizers",
     "test_gradcheck_styles.py": "gradcheck of right layers in other styles: no false alarm",
     "test_gradcheck_tuples.py": "gradcheck of layers with several inputs or outputs",
     "test_language.py": "the texts of all modules",
+    "test_recipes.py": "the examples of docs/recipes.md",
     "layers/test_layers.py": "the layer contract, for every layer",
     "layers/test_masks.py": "masks of steps in recurrent layers, models and losses",
     "models/test_generative.py": "VAE and GAN",

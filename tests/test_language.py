@@ -55,7 +55,7 @@ NO_FIRST_WORD = "What How Where Which Who When Why As If".split()
 
 PUBLIC = """
     layers losses optimizers schedules metrics initializers numerics backend training callbacks
-    saving gradcheck models.vae models.gan models.judge boltzmann data plots pages
+    saving gradcheck models.vae models.gan models.judge boltzmann data plots pages xray
 """.split()
 WITHOUT_EXAMPLE = {  # public names whose docstring has no example, and the reason
     "backend.gpu_available": "depends on the machine",

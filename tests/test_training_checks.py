@@ -200,3 +200,48 @@ def test_an_interrupted_gan_returns_its_history():
 
     history = gan().fit(X, optimizer_d=SGD(0.1), optimizer_g=SGD(0.1), epochs=5, on_epoch=interrupt)
     assert len(history["generator"]) == 2
+
+
+def test_weights_of_samples_are_copies_of_samples():
+    w = np.arange(60) % 3
+    repeated = np.repeat(np.arange(60), w)
+    settings = dict(optimizer=SGD(0.1), epochs=3, batch_size=60, shuffle=False)
+    model, expected = (model_of([Dense(1)], (4,)) for _ in range(2))
+    history = train(model, weights=w, **settings)
+    of_copies = train(expected, X[repeated], Y[repeated], **settings | {"optimizer": SGD(0.1)})
+    np.testing.assert_allclose(model.parameters, expected.parameters, atol=1e-6)
+    np.testing.assert_allclose(history["loss"], of_copies["loss"], rtol=1e-5)
+    assert evaluate(model, MeanSquaredError(), X, Y, weights=w, batch_size=7)["loss"] == (
+        pytest.approx(evaluate(model, MeanSquaredError(), X[repeated], Y[repeated])["loss"], 1e-5)
+    )
+
+
+def test_weights_are_shuffled_with_their_samples():
+    """A sample of weight 0 has no effect, wherever it comes in an epoch."""
+    w, y = np.ones(60), Y.copy()
+    w[:30], y[:30] = 0, 1e6
+    model = model_of([Dense(1)], (4,))
+    history = train(model, y=y, weights=w, optimizer=SGD(0.1), epochs=30, batch_size=7)
+    assert history["loss"][-1] < 1e-3
+
+
+WRONG_WEIGHTS = {
+    "negative": (-np.ones(60), "weights >= 0"),
+    "number": (np.ones(59), "60 samples, but weights has 59"),
+    "list": ([1.0] * 60, "weights is a list"),
+    "shape": (np.ones((60, 2)), r"\(60, 2\)|\(32, 2\)"),
+}
+
+
+@pytest.mark.parametrize(("weights", "words"), WRONG_WEIGHTS.values(), ids=WRONG_WEIGHTS)
+def test_wrong_weights_are_refused_before_the_first_update(weights, words):
+    model = model_of([Dense(1)], (4,))
+    before = model.parameters.copy()
+    refused(lambda: train(model, weights=weights), words)
+    refused(lambda: evaluate(model, MeanSquaredError(), X, Y, weights=weights), words)
+    np.testing.assert_array_equal(model.parameters, before)
+
+
+def test_weights_of_keras_get_a_hint():
+    refused(lambda: train(sample_weight=np.ones(60)), "use weights")
+    refused(lambda: train(class_weight={0: 1}), r"SoftmaxCrossEntropy\(class_weights=")

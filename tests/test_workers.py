@@ -1,20 +1,14 @@
 """Workers: results of any number and kind of them, errors, and models that are not split."""
 
-import gc
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from scratchnet.backend import RNG
-from scratchnet.batch_rows import batch_rows
 from scratchnet.callbacks import Callback, Checkpoint
 from scratchnet.layers import (
     LSTM,
@@ -35,8 +29,8 @@ from scratchnet.metrics import accuracy
 from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
 from scratchnet.optimizers import SGD, Adam, ClipByGlobalNorm
-from scratchnet.parallel import Alone, WorkerError, is_shared, run
-from scratchnet.training import TrainingDiverged, evaluate, fit, predict
+from scratchnet.parallel import Alone, run
+from scratchnet.training import evaluate, fit, predict
 from scratchnet.workers import (
     Workers,
     gather_rows,
@@ -194,124 +188,6 @@ def test_a_group_of_ones_own_trains_models_of_its_own(kind):
         assert_equal_up_to_rounding(run(work, 2, kind, capacity=1000), trained(make, x, 1))
 
 
-# ------------------------------------------------------------------------------------ what fails
-
-
-class Fails(Layer):
-    """A layer that fails for one sample, which the last worker has."""
-
-    splits_batch = True
-
-    def forward(self, x, train=False):
-        if train and (x == 99).any():
-            raise ArithmeticError("the sample is 99")
-        return x, None
-
-    def backward(self, dy, cache):
-        return dy, {}
-
-
-@every_kind
-def test_an_error_of_a_worker_has_its_traceback_and_leaves_the_last_epoch(kind):
-    model = Sequential([Fails(), Dense(1)])
-    model.build((1,), 0)
-    x = np.zeros((32, 1), "float32")
-    options = {"loss": MeanSquaredError(), "optimizer": SGD(0.1), "batch_size": 16}
-    options |= {"shuffle": False, "verbose": False, "workers": Workers(2, kind)}
-    fit(model, x, x + 1, **options)
-    before = model.parameters.copy()
-    x[31] = 99  # the last row of the second batch
-    with pytest.raises(WorkerError, match="(?s)worker 1 .*the sample is 99"):
-        fit(model, x, x + 1, **options)
-    np.testing.assert_array_equal(model.parameters, before)
-    x[31] = 0
-    assert len(fit(model, x, x + 1, **options)["loss"]) == 1  # the next run works
-
-
-class Dies(Fails):
-    """A layer that kills the process of a worker for one sample."""
-
-    def forward(self, x, train=False):
-        if train and (x == 99).any():
-            os.kill(os.getpid(), signal.SIGKILL)
-        return x, None
-
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-
-
-@needs_fork
-def test_a_killed_worker_is_named_within_two_seconds_and_leaves_the_last_epoch():
-    model = Sequential([Dies(), Dense(1)])
-    model.build((1,), 0)
-    before, x = model.parameters.copy(), np.zeros((32, 1), "float32")
-    x[31] = 99
-    options = {"loss": MeanSquaredError(), "optimizer": SGD(0.1), "batch_size": 16}
-    began = time.perf_counter()
-    with pytest.raises(WorkerError, match="worker 1 .* was killed by signal 9"):
-        fit(model, x, x, **options, shuffle=False, workers=Workers(2, "processes"))
-    assert time.perf_counter() - began < 2  # not a measurement: it would wait for ever
-    np.testing.assert_array_equal(model.parameters, before)
-
-
-def used():
-    """Open files, child processes, and pages of memory shared between processes."""
-    children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
-    shared = [
-        line for line in Path("/proc/self/maps").read_text().splitlines() if "/dev/zero" in line
-    ]
-    return len(os.listdir("/proc/self/fd")), children, len(shared)
-
-
-@needs_fork
-def test_a_process_forked_later_trains_parameters_of_its_own():
-    x, model = np.ones((16, 2), "float32"), built(Dense(1), shape=(2,))
-    options = {"loss": MeanSquaredError(), "batch_size": 16, "verbose": False}
-    optimizer = Adam(0.1)
-    fit(model, x, x[:, :1], **options, optimizer=optimizer, workers=Workers(2, "processes"))
-    assert not any(
-        map(is_shared, [model.parameters, model.layers[0].W, *optimizer.vectors.values()])
-    )
-
-
-@needs_fork
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_nothing_is_left_after_many_fits():
-    x = np.ones((16, 2), "float32")
-
-    def run():
-        model = built(Dense(1), shape=(2,))
-        options = {"loss": MeanSquaredError(), "optimizer": Adam(), "batch_size": 16}
-        fit(model, x, x[:, :1], **options, workers=Workers(2, "processes"), verbose=False)
-
-    run()
-    gc.collect()
-    before = used()
-    for _ in range(100):
-        run()
-    gc.collect()
-    assert used() == before
-
-
-@every_kind
-def test_a_run_that_diverges_goes_back(kind):
-    make, x = MODELS["convolutional"]
-    with pytest.raises(TrainingDiverged, match="learning rate"), np.errstate(all="ignore"):
-        trained(make, 1e20 * x, Workers(2, kind), optimizer=SGD(1e30))
-
-
-@every_kind
-def test_an_interrupt_returns_the_whole_epochs(kind):
-    class Interrupt(Callback):
-        def on_epoch_end(self, run):
-            if run.epoch == 2:
-                raise KeyboardInterrupt
-
-    make, x = MODELS["dense"]
-    _, history = trained(make, x, Workers(2, kind), epochs=5, callbacks=[Interrupt()])
-    assert len(history["loss"]) == 2
-
-
 # ------------------------------------------------------------------------- how many, and for what
 
 
@@ -366,15 +242,6 @@ def test_rows_are_gathered_in_the_order_of_the_batches():
         return gather_rows(group, np.array(mine, float), sizes).tolist()
 
     assert run(work, 3, "threads") == list(range(12))
-
-
-def test_noise_belongs_to_the_samples():
-    whole = RNG(3).normal(np.zeros((6, 4), "float32"))
-    steps = RNG(3).normal(np.zeros((12, 4), "float32"))  # two rows for each of six samples
-    with batch_rows(several=True) as rows:
-        rows.set(slice(2, 5), 6)
-        np.testing.assert_array_equal(RNG(3).normal(np.zeros((3, 4), "float32")), whole[2:5])
-        np.testing.assert_array_equal(RNG(3).normal(np.zeros((6, 4), "float32")), steps[4:10])
 
 
 # ------------------------------------------------------------------ data in files, and mpiexec

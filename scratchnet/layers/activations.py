@@ -14,7 +14,7 @@ import math
 from scratchnet.backend import erf, xp_of
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.numerics import sigmoid, softmax, softplus
+from scratchnet.numerics import relu, sigmoid, softmax, softplus
 from scratchnet.validation import check_bool, check_float, require
 
 
@@ -33,7 +33,7 @@ class ReLU(Layer):
     splits_batch = keeps_steps = True
 
     def forward(self, x, train=False):
-        y = xp_of(x).maximum(x, 0)
+        y = relu(x)
         return y, y  # y > 0 where x > 0. The next layer caches y as its x: no memory for x is used
 
     def backward(self, dy, y):
@@ -216,7 +216,10 @@ class Sigmoid(Layer):
         return y, y
 
     def backward(self, dy, y):
-        return dy * y * (1 - y), {}
+        dx = 1 - y
+        dx *= y
+        dx *= dy
+        return dx, {}
 
 
 class Tanh(Layer):
@@ -238,7 +241,10 @@ class Tanh(Layer):
         return y, y
 
     def backward(self, dy, y):
-        return dy * (1 - y * y), {}
+        dx = y * y
+        xp_of(y).subtract(1, dx, out=dx)
+        dx *= dy
+        return dx, {}
 
 
 class Softmax(Layer):

@@ -7,7 +7,7 @@ In code dy, dx and dW are the gradients dL/dy, dL/dx and dL/dW of a loss L; a fo
 means a derivative. ``xp = xp_of(x)`` is the array module of x, numpy or cupy.
 
 Neither method stores anything on the layer or changes its arguments. So a layer may be used twice
-in a model, the threads of a training step may each compute a part of the batch, and backward gives
+in a model, the workers of a training step may each compute a part of the batch, and backward gives
 the same result twice for one cache. There are two exceptions: a layer with noise draws from
 ``self.rng``, and `Layer.update_running_stats` changes running averages.
 """
@@ -65,7 +65,9 @@ class Layer(WithHints):
     # True if forward needs all samples of a batch at once: they depend on one another, or random
     # numbers are drawn for one sample after the other
     needs_whole_batch = False
-    splits_batch = False  # True: a training step may compute parts of a batch on threads
+    draws_noise = False  # True: forward draws random numbers, with the samples along the first axis
+    splits_batch = False  # True: workers may each compute a part of a batch
+    splits_inference = False  # True: at inference they may, also without splits_batch
     takes_mask = False  # True: forward has the option mask, see `output_mask`
     takes_state = False  # True: forward has the option initial_state, see `final_state`
     # number of the last axes of a sample whose size `build` must know; the sizes of the axes before

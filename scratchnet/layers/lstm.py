@@ -58,6 +58,7 @@ class LSTM(Recurrent):
     """
 
     state_names, n_gates = ("h", "c"), 4
+    n_blocks = 5  # i, f, g, o and phi(c_new)
 
     def __init__(
         self,
@@ -79,31 +80,31 @@ class LSTM(Recurrent):
             b[M : 2 * M] = ones((M,))
         return b
 
-    def step(self, a, u, state, new_state):
-        (_, c), (h_new, c_new), xp = state, new_state, xp_of(a)
-        i, f, g, o = a[0], a[1], a[2], a[3]  # views (N, M): a becomes the gates
-        a += u
-        self.s(a[:2], out=a[:2])  # i = s(a_i) and f = s(a_f), in one call
+    def step(self, blocks, state, new_state):
+        (_, c), (h_new, c_new), xp = state, new_state, xp_of(blocks)
+        i, f, g, o, phi_c = (blocks[k] for k in range(5))  # views (M, N): a becomes the gates
+        self.s(blocks[:2], out=blocks[:2])  # i = s(a_i) and f = s(a_f), in one call
         self.phi(g, out=g)  # g = phi(a_g)
         self.s(o, out=o)  # o = s(a_o)
         xp.multiply(f, c, out=c_new)
-        c_new += i * g  # c_new = f c + i g
-        phi_c = self.phi(c_new)
+        c_new += xp.multiply(i, g, out=phi_c)  # c_new = f c + i g
+        self.phi(c_new, out=phi_c)
         xp.multiply(o, phi_c, out=h_new)  # h_new = o phi(c_new)
-        return phi_c
 
-    def step_backward(self, dstates, da, du, gates, phi_c, state, UT):
-        (dh, dc), (_, c), xp = dstates, state, xp_of(da)  # dh_new and dc_new; dh and dc at the end
-        i, f, g, o = gates[0], gates[1], gates[2], gates[3]
-        da_i, da_f, da_g, da_o = da[0], da[1], da[2], da[3]
-        dc += dh * o * self.phi_derivative(phi_c)
-        xp.multiply(dc, g, out=da_i)  # di
-        xp.multiply(dc, c, out=da_f)  # df
-        xp.multiply(dc, i, out=da_g)  # dg
-        xp.multiply(dh, phi_c, out=da_o)  # do
-        da[:2] *= self.s_derivative(gates[:2])  # da_i = di s'(a_i) and da_f = df s'(a_f)
-        da_g *= self.phi_derivative(g)
-        da_o *= self.s_derivative(o)
+    def slopes(self, blocks, states):
+        """The factors of dc_new, dc_new, dc_new and dh_new in da, of dh_new in dc_new, and f."""
+        xp, c = xp_of(blocks), states[1][:-1]
+        i, f, g, o, phi_c = (blocks[:, k] for k in range(5))  # (T, M, N)
+        slope = xp.empty_like(blocks[:, :4])
+        xp.multiply(g, self.s_derivative(i), out=slope[:, 0])  # di = dc_new g, da_i = di s'(a_i)
+        xp.multiply(c, self.s_derivative(f), out=slope[:, 1])  # df = dc_new c
+        xp.multiply(i, self.phi_derivative(g), out=slope[:, 2])  # dg = dc_new i
+        xp.multiply(phi_c, self.s_derivative(o), out=slope[:, 3])  # do = dh_new phi(c_new)
+        return [slope, o * self.phi_derivative(phi_c), f]
+
+    def step_backward(self, dstates, da, slope_of_c, f):
+        dh, dc = dstates  # dh_new and dc_new
+        dc += dh * slope_of_c
+        da[:3] *= dc
+        da[3] *= dh
         dc *= f  # dc = dc_new f
-        dh[...] = 0  # h enters the step only through u = h U
-        dh += self.through_U(da, UT)  # dh = da U^T

@@ -40,6 +40,7 @@ class _Normalization(Layer):
 
     remembers = "x_hat and 1/std"
     keeps_steps = True
+    fixed_axes = 1  # the channels
 
     def __init__(self, epsilon, center, scale, name):
         super().__init__(name)
@@ -109,6 +110,7 @@ class BatchNormalization(_Normalization):
     """
 
     needs_whole_batch = True  # mean and variance are those of all samples
+    splits_inference = True
 
     def __init__(self, momentum=0.99, epsilon=1e-3, center=True, scale=True, name=None):
         super().__init__(epsilon, center, scale, name)

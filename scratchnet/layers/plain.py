@@ -3,15 +3,17 @@
 A layer computes the same values, most of them faster, with options and checks; the tests compare
 the two.
 
-    plain function     optimized layer       file
-    dense              Dense                 layers/dense.py
-    conv2d             Conv2D                layers/conv/convolution.py
-    conv2d_transpose   Conv2DTranspose       layers/conv/convolution.py
-    max_pool           MaxPooling2D          layers/conv/pooling.py
-    unpool             MaxUnpooling2D        layers/conv/unpooling.py
-    lstm_step          LSTM                  layers/lstm.py
-    gru_step           GRU                   layers/gru.py
-    batch_norm         BatchNormalization    layers/normalization.py
+    plain function          optimized layer       file
+    dense                   Dense                 layers/dense.py
+    conv2d                  Conv2D                layers/conv/convolution.py
+    conv2d_transpose        Conv2DTranspose       layers/conv/convolution.py
+    max_pool                MaxPooling2D          layers/conv/pooling.py
+    unpool                  MaxUnpooling2D        layers/conv/unpooling.py
+    lstm_step               LSTM                  layers/lstm.py
+    gru_step                GRU                   layers/gru.py
+    gru_step_reset_before   GRU                   layers/gru.py
+    embedding               Embedding             layers/embedding.py
+    batch_norm              BatchNormalization    layers/normalization.py
 
 f_backward takes the gradient dy = dL/dy of a loss L and the inputs of f that it needs (for a
 maximum its indices), and returns the gradients by the inputs of f, in their order. What a layer
@@ -271,6 +273,75 @@ def gru_step_backward(dh_new, x, h, W, U, b):
     da, du = xp.concatenate([da_z, da_r, da_g], axis=1), xp.concatenate([da_z, da_r, du_g], axis=1)
     db = xp.stack([da.sum(axis=0), du.sum(axis=0)])  # (2, 3M)
     return da @ W.T, du @ U.T + dh_new * z, x.T @ da, h.T @ du, db
+
+
+def gru_step_reset_before(x, h, W, U, b):
+    """Next state h_new of a GRU in the form of the paper, reset_after=False. Optimized: `GRU`.
+
+    (a_z a_r a_g) = x W + b                    (u_z u_r) = h (U_z U_r)        b is (3M,)
+    z = sigmoid(a_z + u_z)                     r = sigmoid(a_r + u_r)
+    g = tanh(a_g + (r h) U_g)                  h_new = z h + (1 - z) g
+
+    >>> import numpy as np
+    >>> W, U, b = map(np.zeros, [(2, 3), (1, 3), 3])  # (D, 3M), (M, 3M), (3M,)
+    >>> gru_step_reset_before(np.ones((1, 2)), np.ones((1, 1)), W, U, b)  # h_new = z h, z = 1/2
+    array([[0.5]])
+    """
+    xp = xp_of(x)
+    U_z, U_r, U_g = xp.split(U, 3, axis=1)  # (M, M) each
+    a_z, a_r, a_g = xp.split(x @ W + b, 3, axis=1)  # (N, M) each
+    z, r = sigmoid(a_z + h @ U_z), sigmoid(a_r + h @ U_r)
+    g = xp.tanh(a_g + (r * h) @ U_g)
+    return z * h + (1 - z) * g
+
+
+def gru_step_reset_before_backward(dh_new, x, h, W, U, b):
+    """Gradients dx, dh, dW, dU and db of `gru_step_reset_before`, from dL/dh_new.
+
+    >>> import numpy as np
+    >>> dh_new, x, h, W, U, b = map(np.zeros, [(1, 1), (1, 2), (1, 1), (2, 3), (1, 3), 3])
+    >>> gru_step_reset_before_backward(dh_new + 1, x, h, W, U, b)[1]  # dh = z dh_new
+    array([[0.5]])
+    """
+    xp = xp_of(x)
+    U_z, U_r, U_g = xp.split(U, 3, axis=1)
+    a_z, a_r, a_g = xp.split(x @ W + b, 3, axis=1)
+    z, r = sigmoid(a_z + h @ U_z), sigmoid(a_r + h @ U_r)
+    g = xp.tanh(a_g + (r * h) @ U_g)
+    dz, dg = dh_new * (h - g), dh_new * (1 - z)  # h_new = z h + (1 - z) g
+    da_g = dg * (1 - g**2)
+    drh = da_g @ U_g.T  # g = tanh(a_g + (r h) U_g)
+    da_z, da_r = dz * z * (1 - z), drh * h * r * (1 - r)
+    dh = dh_new * z + drh * r + da_z @ U_z.T + da_r @ U_r.T
+    da = xp.concatenate([da_z, da_r, da_g], axis=1)
+    dU = xp.concatenate([h.T @ da_z, h.T @ da_r, (r * h).T @ da_g], axis=1)
+    return da @ W.T, dh, x.T @ da, dU, da.sum(axis=0)
+
+
+def embedding(x, W):
+    """Rows W[x] of a table W (V, D), for integers x (N,) from 0 to V - 1. Optimized: `Embedding`.
+
+    >>> import numpy as np
+    >>> embedding(np.array([1, 0, 1]), W=np.array([[5.0], [7.0]])).ravel()
+    array([7., 5., 7.])
+    """
+    return W[x]  # (N, D)
+
+
+def embedding_backward(dy, x, W):
+    """Gradient dW of `embedding`; the integers x have none.
+
+    dW[x[n]] += dy[n]        for each n: rows that are not used have the gradient 0
+
+    >>> import numpy as np
+    >>> dy, x, W = np.ones((3, 1)), np.array([1, 0, 1]), np.zeros((3, 1))
+    >>> embedding_backward(dy, x, W).ravel()
+    array([1., 2., 0.])
+    """
+    dW = xp_of(dy).zeros_like(W)
+    for n in range(len(x)):
+        dW[x[n]] += dy[n]  # (D,)
+    return dW
 
 
 def batch_norm(x, gamma, beta, epsilon=1e-3):

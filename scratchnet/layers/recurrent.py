@@ -1,31 +1,29 @@
 """Recurrent, the base class of SimpleRNN, LSTM and GRU: the loop over time, and its gradient.
 
-A subclass defines one step. With a = x W + b and u = h U,
+A subclass defines one step, and the gradients run through the same loop backwards: backpropagation
+through time (Werbos, 1990). With x and h before the step,
 
-    new state = step(a, u, state)                       at each step t = 0 ... T - 1
+    a = x W + b + h U                                   pre-activations of the G gates
+    new state = step(a, state)                          at each step t = 0 ... T - 1
 
-The gradient runs through the same loop backwards: backpropagation through time (Werbos, 1990).
+Layout. In the loop features come before batch: h is (M, N) and a is (G, M, N), so that the block of
+each gate is contiguous in memory. h, x and a one lie on top of each other in one matrix, and so do
+their weights. One product gives a, and one product the gradients of all weights:
 
-Layout. W, U and b have the columns of G gates side by side (LSTM: G = 4). In the loop each gate has
-a block of memory of its own, and time comes before batch: a is (G, T, N, M).
-
-              step 0    step 1    step 2             a block [N x M]: one row for each sample, one
-    gate 0    [N x M]   [N x M]   [N x M]            column for each unit
-    gate 1    [N x M]   [N x M]   [N x M]            a[g, t]   one block, contiguous in memory
-    gate 2    [N x M]   [N x M]   [N x M]            a[:, t]   the blocks of step t: (G, N, M)
-
-Ones column. x gets a column of ones, and W the row b: [x 1] [W; b] = x W + b. So one product gives
-x W + b, and one product gives dW with db as its last row.
+    z = [h x 1]     (M + D + 1, N)          a = K^T z
+    K = [U W b]     (M + D + 1, G M)        dK = sum of z da^T over the steps
 
     computed                        when
-    a = x W + b                     before the loop, all steps in one product
-    u = h U                         in the loop, because it needs the state before the step
-    dh = du U^T                     in the loop backwards
-    dW, dU, db, dx                  after the loop backwards, all steps in one product each
+    K^T, copied                     before the loop
+    a = K^T z, step                 in the loop, because it needs the state before the step
+    slopes, the derivatives         before the loop backwards, all steps at once
+    da = slope * dh, dh = U da      in the loop backwards
+    dK                              in the loop backwards, where da still is in the cache
+    dx = W da                       after the loop backwards, all steps at once
 
-    case                            what the loop calls
-    mask_value=None                 `step` and `step_backward` of the subclass
-    mask_value=m                    `_masked_step` and `_masked_step_backward`, which call these two
+    case                            the state after a step
+    mask_value=None                 that of `step`
+    mask_value=m                    that of `step`, for masked samples the state before the step
     one step without a loop         plain form: `lstm_step` and `gru_step` in layers/plain.py
 """
 
@@ -36,16 +34,12 @@ from scratchnet.backend import Array, xp_of, zeros
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.numerics import sigmoid
+from scratchnet.numerics import relu, sigmoid
 from scratchnet.validation import check_bool, check_positive_int, unknown_name
 
 
 def _linear(x, out=None):
     return xp_of(x).positive(x, out=out)
-
-
-def _relu(x, out=None):
-    return xp_of(x).maximum(x, 0, out=out)
 
 
 def _tanh(x, out=None):
@@ -72,7 +66,7 @@ def _tanh_derivative(y):
 # own, because pickle cannot store a lambda
 ACTIVATIONS = {
     "linear": (_linear, _linear_derivative),
-    "relu": (_relu, _relu_derivative),
+    "relu": (relu, _relu_derivative),
     "sigmoid": (sigmoid, _sigmoid_derivative),
     "tanh": (_tanh, _tanh_derivative),
 }
@@ -99,12 +93,11 @@ def activation_of(name):
 class RecurrentCache(NamedTuple):
     """Arrays that `Recurrent.backward` needs."""
 
-    x_ones: Array  # (T, N, D + 1), x with the column of ones
-    states: list  # of (T + 1, N, M), one array for each state: [t] is the state before step t
-    gates: Array  # (G, T, N, M), written over a
-    step_caches: list  # what `step` returned, for each step
+    z: Array  # (T + 1, M + D + 1, N), [h x 1] before each step; the last has no x
+    states: list  # of (T + 1, M, N), one array for each state: [t] is the state before step t
+    blocks: Array  # (T, B, M, N), what `step` left: the gates
     with_state: bool  # True for an input (x, h0)
-    mask: Array | None  # (T, N, 1), True where a sample has no step, in the order of the loop
+    mask: Array | None  # (T, 1, N), True where a sample has no step, in the order of the loop
 
 
 class Recurrent(Layer):
@@ -114,6 +107,10 @@ class Recurrent(Layer):
                -> the last h (N, M), or with return_sequences the h of every step (N, T, M);
                with return_state a tuple: this, and the last state
     backward   takes a gradient of the same structure; returns (dx, dh0) for an input (x, h0)
+
+    The option initial_state of `forward`, a tuple (h0,), starts from h0 without computing dh0: the
+    parts of a long sequence, see `Layer.run`, and `truncated_bptt` in
+    scratchnet/sequence_training.py.
 
     Parameters
         units                   M, the size of the state
@@ -133,10 +130,11 @@ class Recurrent(Layer):
     """
 
     remembers = "x, states, gates"
-    splits_batch = takes_mask = True
+    splits_batch = takes_mask = takes_state = True
+    fixed_axes = 1  # D; the number of steps may differ from batch to batch
     state_names: tuple[str, ...] = ("h",)  # of the arrays that a step hands to the next step
-    n_gates = 1  # G
-    du_is_da = True  # False if a and u enter a step in different ways, so that du is not da
+    n_gates = 1  # G, the blocks of columns of W and U
+    n_blocks = 1  # B, arrays (M, N) that a step keeps: those of K^T z first
 
     def __init__(
         self,
@@ -193,182 +191,169 @@ class Recurrent(Layer):
             names = ", ".join(self.input_names)
             raise ShapeError(f"{self.title} expects x or ({names}); got {len(x)} arrays")
         super().check_input(x[0])
-        for state in x[1:]:
-            self._check_state(state, x[0])
+        self._checked_states(x[1:], x[0])
 
-    def _check_state(self, state, x):
+    def _checked_states(self, states, x):
+        """The states, after checking that each is (N, M) in the precision of x."""
         expected = (len(x), self.units)
-        if getattr(state, "shape", None) != expected or state.dtype != x.dtype:
-            got = f"{getattr(state, 'shape', state)} {getattr(state, 'dtype', '')}".strip()
-            raise ShapeError(f"{self.title} expects a state {expected} {x.dtype}; got {got}")
+        for state in states:
+            if getattr(state, "shape", None) != expected or state.dtype != x.dtype:
+                got = f"{getattr(state, 'shape', state)} {getattr(state, 'dtype', '')}".strip()
+                raise ShapeError(f"{self.title} expects a state {expected} {x.dtype}; got {got}")
+        return states
 
     # ------------------------------------------------------------- defined by the subclasses
 
-    def step(self, a, u, state, new_state):
-        """Compute one step: write the new state into new_state, and the gates over a.
+    def step(self, blocks, state, new_state):
+        """Compute one step: write the new state into new_state, and the gates over blocks.
 
-        a = x W + b and u = h U are (G, N, M); state and new_state are lists of arrays (N, M).
-        Returns what `step_backward` needs besides the gates and the states, its step_cache.
+        blocks (B, M, N) starts with a = K^T z; state and new_state are lists of arrays (M, N).
         """
         raise NotImplementedError
 
-    def step_backward(self, dstates, da, du, gates, step_cache, state, UT):
-        """Compute the gradients of one step, and write them into da, du and dstates.
+    def slopes(self, blocks, states):
+        """Compute the factors of `step_backward` for all steps, a list of arrays with T rows.
 
-        dstates is a list of arrays (N, M): at the call the gradients of the new state, afterwards
-        those of the state before the step. UT holds U^T for each gate, see `through_U`. If
-        `du_is_da`, the arrays da and du are one and the same.
+        The first is (T, G, M, N) and becomes da. blocks is (T, B, M, N), states those of the cache.
         """
         raise NotImplementedError
+
+    def step_backward(self, dstates, da, *slopes):
+        """Multiply the slopes of a step, the first of which is da (G, M, N), by dstates, in place.
+
+        dstates is a list of arrays (M, N): the gradients of the new state. Returns the part of the
+        gradient of h that does not go through a, or None. The gradients of the other states are
+        written over dstates[1:].
+        """
+        raise NotImplementedError
+
+    def stacked_weights(self):
+        """The matrix K = [U W b], (M + D + 1, G M)."""
+        b = self.b if self.use_bias else xp_of(self.U).zeros_like(self.U[0])
+        return xp_of(self.U).concatenate([self.U, self.W, b[None]])
+
+    def split_gradient(self, dK):
+        """The gradients dU, dW and db in the gradient of K."""
+        M = self.units
+        return {"W": dK[M:-1], "U": dK[:M], "b": dK[-1]}
 
     def initial_bias(self):
         """Initial b: zeros, one for each column of W."""
         return zeros((self.n_gates * self.units,))
 
-    def input_bias(self):
-        """Part of b that is added to x W."""
-        return self.b
-
-    def bias_gradient(self, db, du):
-        """Gradient of b, from the gradient of `input_bias` and du (G, T N, M)."""
-        return db
-
     # -------------------------------------------------------------------- the loop over time
 
-    def forward(self, x, train=False, mask=None):
+    def forward(self, x, train=False, mask=None, initial_state=None):
         inputs = x if isinstance(x, tuple) else (x,)  # (x,), (x, h0) or (x, h0, c0)
         x, xp = inputs[0], xp_of(inputs[0])
+        start = inputs[1:] if initial_state is None else self._checked_states(initial_state, x)
         (N, T, D), M = x.shape, self.units
 
-        x_ones = xp.ones((T, N, D + 1), x.dtype)
-        x_ones[:, :, :D] = self._in_order(x.transpose(1, 0, 2))
-        b = self.input_bias() if self.use_bias else xp.zeros_like(self.W[0])
-        W_b = self._by_gate(xp.concatenate([self.W, b[None]]))
-        a = x_ones.reshape(T * N, D + 1) @ W_b  # (T N, D+1) (G, D+1, M) -> (G, T N, M)
-        a = a.reshape(self.n_gates, T, N, M)
-
-        states = [xp.empty((T + 1, N, M), x.dtype) for _ in self.state_names]
+        z = xp.empty((T + 1, M + D + 1, N), x.dtype)
+        z[:T, M : M + D] = self._in_order(x.transpose(1, 2, 0))
+        z[T, M : M + D] = 0
+        z[:, M + D :] = 1
+        states = [z[:, :M], *(xp.empty((T + 1, M, N), x.dtype) for _ in self.state_names[1:])]
         for i, state in enumerate(states):
-            state[0] = inputs[1 + i] if len(inputs) > 1 else 0
-        U, u, mask = self._by_gate(self.U), xp.empty_like(a[:, 0]), self._mask(x_ones, mask)
-        step_caches = []
-        for t in range(T):
-            state, new_state = [s[t] for s in states], [s[t + 1] for s in states]
-            xp.matmul(state[0], U, out=u)  # h U: (N, M) (G, M, M) -> (G, N, M)
-            if mask is None:
-                step_cache = self.step(a[:, t], u, state, new_state)
-            else:
-                step_cache = self._masked_step(mask[t], a[:, t], u, state, new_state)
-            step_caches.append(step_cache)
+            state[0] = start[i].T if start else 0
 
-        y = states[0][1:].transpose(1, 0, 2) if self.return_sequences else new_state[0]
-        cache = RecurrentCache(x_ones, states, a, step_caches, len(inputs) > 1, mask)
-        if self.return_state:
-            return (y, *new_state), cache
-        return y, cache
+        KT = xp.ascontiguousarray(self.stacked_weights().T)  # (G M, M + D + 1)
+        blocks = xp.empty((T, self.n_blocks, M, N), x.dtype)
+        a = blocks.reshape(T, -1, N)[:, : len(KT)]  # (T, G M, N), a view
+        mask = self._mask(z[:T, M : M + D], mask)
+        for t in range(T):
+            xp.dot(KT, z[t], out=a[t])  # x W + b + h U
+            state, new_state = [s[t] for s in states], [s[t + 1] for s in states]
+            self.step(blocks[t], state, new_state)
+            if mask is not None:
+                for old, new in zip(state, new_state, strict=True):
+                    new[...] = xp.where(mask[t], old, new)
+
+        last = [xp.ascontiguousarray(state.T) for state in new_state]  # (N, M)
+        y = (
+            xp.ascontiguousarray(states[0][1:].transpose(2, 0, 1))
+            if self.return_sequences
+            else last[0]
+        )
+        cache = RecurrentCache(z, states, blocks, len(inputs) > 1, mask)
+        return ((y, *last), cache) if self.return_state else (y, cache)
 
     def backward(self, dy, cache, need_dx=True):
         """Compute (dx, {"W": dW, "U": dU, "b": db}); need_dx=False: None instead of dx."""
-        da, du, dstates = self._backward_through_time(dy, cache)
-        grads = self._sum_over_time(da, du, cache)
+        da, dK, dstates = self._backward_through_time(dy, cache)
+        grads = self.split_gradient(dK)
+        if not self.use_bias:
+            del grads["b"]
         dx = self._input_gradient(da) if need_dx else None
         if cache.with_state:
-            return (dx, *dstates), grads
+            return (dx, *(d.T for d in dstates)), grads
         return dx, grads
 
     def _backward_through_time(self, dy, cache):
-        """Run the loop backwards; return da and du of all steps, and dL/d(initial state)."""
+        """Run the loop backwards; return da (T, G M, N), dK, and dL/d(initial state)."""
         outputs = dy if self.return_state else (dy,)  # (dy,), (dy, dh) or (dy, dh, dc)
-        dy, xp = outputs[0], xp_of(cache.gates)
-        da = xp.empty_like(cache.gates)  # (G, T, N, M)
-        du = da if self.du_is_da else xp.empty_like(da)
+        dy, z, mask, xp = outputs[0], cache.z, cache.mask, xp_of(cache.z)
         if self.return_state:
-            dstates = [d.copy() for d in outputs[1:]]
+            dstates = [d.T.copy() for d in outputs[1:]]  # (M, N)
         else:
             dstates = [xp.zeros_like(state[0]) for state in cache.states]
-        if not self.return_sequences:
-            dstates[0] += dy  # the output is the last h
-        UT = xp.ascontiguousarray(self._by_gate(self.U).transpose(0, 2, 1))  # (G, M, M)
-        mask = cache.mask
-        for t in reversed(range(da.shape[1])):
+        if self.return_sequences:
+            dy = xp.ascontiguousarray(dy.transpose(1, 2, 0))  # (T, M, N)
+        else:
+            dstates[0] += dy.T  # the output is the last h
+
+        K, M = self.stacked_weights(), self.units
+        slopes, dK = self.slopes(cache.blocks, cache.states), xp.zeros_like(K)
+        da = slopes[0].reshape(len(slopes[0]), K.shape[1], -1)  # (T, G M, N), written by the loop
+        for t in reversed(range(len(da))):
             if self.return_sequences:
-                dstates[0] += dy[:, t]  # this h is an output, and the input of the next step
-            state = [s[t] for s in cache.states]
-            step = da[:, t], du[:, t], cache.gates[:, t], cache.step_caches[t], state, UT
-            if mask is None:
-                self.step_backward(dstates, *step)
-            else:
-                self._masked_step_backward(mask[t], dstates, *step)
-        return da, du, dstates
-
-    def through_U(self, du, UT):
-        """Compute du U^T, the gradient of the h in u = h U: a sum over the gates, (N, M)."""
-        return (du @ UT).sum(axis=0)  # (G, N, M) (G, M, M) -> (G, N, M) -> (N, M)
-
-    def _sum_over_time(self, da, du, cache):
-        """Compute dW, dU and db: all steps share the weights, so their gradients add up."""
-        T, N, D1 = cache.x_ones.shape
-        da, du = da.reshape(-1, T * N, self.units), du.reshape(-1, T * N, self.units)
-        h = cache.states[0][:-1].reshape(T * N, self.units)  # before each step
-        dW_b = self._side_by_side(cache.x_ones.reshape(T * N, D1).T @ da)  # (D+1, G M)
-        dU = self._side_by_side(h.T @ du)  # (M, T N) (G, T N, M) -> (G, M, M) -> (M, G M)
-        grads = {"W": dW_b[:-1], "U": dU}
-        if self.use_bias:
-            grads["b"] = self.bias_gradient(dW_b[-1], du)  # the row of the ones column
-        return grads
+                dstates[0] += dy[t]  # this h is an output, and the input of the next step
+            passed = dstates
+            if mask is not None:
+                dstates = [xp.where(mask[t], 0, d) for d in dstates]
+            direct = self.step_backward(dstates, *(slope[t] for slope in slopes))
+            dK += xp.dot(z[t], da[t].T)  # (M + D + 1, N) (N, G M)
+            dstates[0] = xp.dot(K[:M], da[t])  # (M, G M) (G M, N)
+            if direct is not None:
+                dstates[0] += direct
+            if mask is not None:  # gradients of masked samples pass unchanged
+                dstates = [xp.where(mask[t], p, d) for p, d in zip(passed, dstates, strict=True)]
+        return da, dK, dstates
 
     def _input_gradient(self, da):
-        _, T, N, M = da.shape
-        da = self._side_by_side(da.reshape(-1, T * N, M))  # (T N, G M)
-        dx = (da @ self.W.T).reshape(T, N, -1)  # (T N, G M) (G M, D)
-        return self._in_order(dx).transpose(1, 0, 2)  # (N, T, D)
-
-    def _by_gate(self, W):
-        """(D, G M) -> (G, D, M), one matrix for each gate."""
-        return xp_of(W).ascontiguousarray(W.reshape(len(W), self.n_gates, -1).transpose(1, 0, 2))
-
-    def _side_by_side(self, W):
-        """(G, D, M) -> (D, G M), the opposite of `_by_gate`."""
-        return W.transpose(1, 0, 2).reshape(W.shape[1], -1)
+        W = self.stacked_weights()[self.units : -1]
+        dx = xp_of(W).matmul(W, da)  # (D, G M) (T, G M, N) -> (T, D, N)
+        return self._in_order(dx).transpose(2, 0, 1)  # (N, T, D)
 
     def _in_order(self, x):
-        """(T, N, D), in the order in which the loop reads it."""
+        """An array with T rows, in the order in which the loop reads them."""
         return x[::-1] if self.go_backwards else x
+
+    def final_state(self, cache):
+        if self.go_backwards:
+            raise TypeError(
+                f"{self.title} reads a sequence from its end: its state cannot be carried to the "
+                "next part of the sequence"
+            )
+        return tuple(state[-1].T.copy() for state in cache.states)
 
     # ---------------------------------------------------------------------------- masked steps
 
     def output_mask(self, cache, mask):
         if cache.mask is None or not self.return_sequences:
             return None
-        return cache.mask[:, :, 0].T  # outputs are in the order of the loop, too
+        return cache.mask[:, 0].T  # outputs are in the order of the loop, too
 
     def input_mask(self, cache):
-        return None if cache.mask is None else self._in_order(cache.mask)[:, :, 0].T
+        return None if cache.mask is None else self._in_order(cache.mask)[:, 0].T
 
-    def _mask(self, x_ones, mask):
-        """Mask (T, N, 1), True where a sample has no step t; None if the layer has no mask.
+    def _mask(self, x, mask):
+        """Mask (T, 1, N), True where a sample has no step t; None if the layer has no mask.
 
-        It is that of the layers before, (N, T), or else made from x by mask_value.
+        It is that of the layers before, (N, T), or else made from x (T, D, N) by mask_value.
         """
         if mask is not None:
-            return self._in_order(mask.T[:, :, None])
+            return self._in_order(mask.T[:, None])
         if self.mask_value is None:
             return None
-        return (x_ones[:, :, :-1] == self.mask_value).all(axis=-1, keepdims=True)
-
-    def _masked_step(self, masked, a, u, state, new_state):
-        """One `step`, after which the masked samples have their old state; masked is (N, 1)."""
-        step_cache = self.step(a, u, state, new_state)
-        for old, new in zip(state, new_state, strict=True):
-            new[...] = xp_of(a).where(masked, old, new)
-        return step_cache
-
-    def _masked_step_backward(self, masked, dstates, *step):
-        """One `step_backward`, where the gradients of the masked samples pass unchanged."""
-        where = xp_of(masked).where
-        passed = [where(masked, d, 0) for d in dstates]
-        for d in dstates:
-            d[...] = where(masked, 0, d)
-        self.step_backward(dstates, *step)
-        for d, p in zip(dstates, passed, strict=True):
-            d += p
+        return (x == self.mask_value).all(axis=1, keepdims=True)

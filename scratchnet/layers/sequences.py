@@ -63,6 +63,7 @@ class TimeDistributed(Layer):
     remembers = "the cache of its layer"
     splits_batch = True
     keeps_steps = True
+    fixed_axes = 0  # the inner layer checks the sizes of a step
 
     def __init__(self, layer, name=None):
         super().__init__(name)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from scratchnet.hints import hint_for
 from scratchnet.layers.base import Layer
+from scratchnet.layers.composite import Composite, options_for
 from scratchnet.layers.shapes import check_is_array
 from scratchnet.layers.summary import summary
 
 
-class Sequential(Layer):
+class Sequential(Composite):
     """Model of layers one after another, y = f_n( ... f_2(f_1(x))).
 
     backward   the chain rule: dx of a layer is dy of the layer before it
@@ -33,9 +34,7 @@ class Sequential(Layer):
     (8, 2)
     """
 
-    remembers = "the caches of its layers"
-    splits_batch = True
-    takes_mask = True
+    takes_mask = takes_state = True
 
     def __init__(self, layers: Sequence[Layer], name: str | None = None):
         super().__init__(name)
@@ -70,15 +69,7 @@ class Sequential(Layer):
         for layer in self.layers:
             input_shape = layer.build(input_shape, rng)
             self.shapes.append(input_shape)
-
-        # A layer names its gradients by its own paths ("W"), this model by the first of the paths
-        # of the parameter ("encoder/shared/W"): first_paths maps (layer, "W") to the latter.
-        path_of = {p: path for path, p in self.parameter_items()}
-        self.first_paths = {
-            (layer, path): path_of[p]
-            for layer in self.children.values()
-            for path, p in layer.parameter_items()
-        }
+        self.name_gradients()
         return input_shape
 
     def check_input(self, x):
@@ -86,10 +77,10 @@ class Sequential(Layer):
         check_is_array(self, x)
         self.check_shape(x)
 
-    def forward(self, x, train=False, mask=None):
-        caches = []
-        for layer in self.layers:
-            options = {"mask": mask} if layer.takes_mask and mask is not None else {}
+    def forward(self, x, train=False, mask=None, initial_state=None):
+        caches, states = [], initial_state or [None] * len(self.layers)
+        for layer, state in zip(self.layers, states, strict=True):
+            options = options_for(layer, mask, state)
             x, cache = layer.forward(x, train, **options)  # y of a layer is x of the next
             mask = layer.output_mask(cache, mask)
             caches.append(cache)
@@ -99,8 +90,7 @@ class Sequential(Layer):
         """Compute (dx, grads), from the last layer to the first."""
         grads = {}
         for layer, cache in reversed(list(self.sublayer_caches(caches))):
-            dy, layer_grads = layer.backward(dy, cache)
-            self._add_gradients(grads, layer, layer_grads)
+            dy = self.add_gradients(grads, layer, layer.backward(dy, cache))
         return dy, grads
 
     def weight_gradients(self, dy, caches):
@@ -116,10 +106,9 @@ class Sequential(Layer):
         if first is None:
             return grads
         for layer, cache in reversed(uses[first + 1 :]):
-            dy, layer_grads = layer.backward(dy, cache)
-            self._add_gradients(grads, layer, layer_grads)
+            dy = self.add_gradients(grads, layer, layer.backward(dy, cache))
         layer, cache = uses[first]
-        self._add_gradients(grads, layer, layer.weight_gradients(dy, cache))
+        self.add_gradients(grads, layer, (None, layer.weight_gradients(dy, cache)))
         return grads
 
     def input_gradient(self, dy, caches):
@@ -133,15 +122,26 @@ class Sequential(Layer):
             mask = layer.output_mask(cache, mask)
         return mask
 
+    def final_state(self, caches):
+        states = [layer.final_state(cache) for layer, cache in self.sublayer_caches(caches)]
+        return None if all(state is None for state in states) else tuple(states)
+
     def sublayer_caches(self, caches):
         return zip(self.layers, caches, strict=True)
-
-    def _add_gradients(self, grads, layer, layer_grads):
-        """Add the gradients of one use of a layer to grads; a second use adds to the first."""
-        for path, dw in layer_grads.items():
-            first_path = self.first_paths[layer, path]
-            grads[first_path] = grads[first_path] + dw if first_path in grads else dw
 
     def summary(self) -> str:
         """Table of the layers with output shapes, numbers of parameters and caches, as text."""
         return summary(self)
+
+
+def layer_of(owner, inner):
+    """The inner layer of a composite: a layer, or the Sequential of a list of layers.
+
+    >>> layer_of("Skip", [])
+    Sequential(layers=())
+    """
+    if isinstance(inner, Layer):
+        return inner
+    if isinstance(inner, (list, tuple)):
+        return Sequential(inner)
+    raise TypeError(f"{owner} expects a layer or a list of layers; got {inner!r}")

@@ -23,6 +23,10 @@ ONE_SIZE = (
     "A model is built for one size: build a second one for {size} and copy the weights, "
     "other.parameters[...] = model.parameters"
 )
+ANY_SIZE = {  # number of axes of an input -> a likely remedy where its sizes must be known
+    2: "use TimeDistributed({kind}(...)) for each step, or return_sequences=False before it",
+    3: "put GlobalAveragePooling2D() or GlobalMaxPooling2D() before it",
+}
 
 
 class ShapeError(ValueError):
@@ -48,28 +52,57 @@ def format_shape(shape):
     return "(" + ", ".join(["N", *map(str, shape)]) + ")"
 
 
-def checked_sizes(layer, shape):
-    """Return the input shape of `build` as a tuple of ints; ShapeError if it is not one."""
-    if isinstance(shape, (tuple, list)) and None in shape:  # as in Keras
-        size = "each size, as in (100, 5),"
+def fits(shape, expected):
+    """Whether a shape is the expected one; None in the expected shape means any size.
+
+    >>> fits((7, 5), (None, 5)), fits((7, 4), (None, 5))
+    (True, False)
+    """
+    return len(shape) == len(expected) and all(
+        e is None or n == e for n, e in zip(shape, expected, strict=True)
+    )
+
+
+def check_known_sizes(layer, shape):
+    """Raise ShapeError for None in a shape where the layer must know the size, see `fixed_axes`."""
+    n_fixed = len(shape) if layer.fixed_axes is None else layer.fixed_axes
+    known = shape[len(shape) - n_fixed :]
+    if None not in known:
+        return
+    if n_fixed < len(shape):
         raise ShapeError(
-            f"{layer.title} expects an input shape without the batch axis and without None, as in "
-            f"(784,) or (28, 28, 1); got {shape!r}. {ONE_SIZE.format(size=size)}"
+            f"{layer.title} expects a number as the size of the last axis, the features or "
+            f"channels; got {format_shape(shape)}"
         )
+    hint = ANY_SIZE.get(len(shape), "").format(kind=type(layer).__name__)
+    size = "each size, as in (100, 5)"
+    raise ShapeError(
+        f"{layer.title} expects sizes that are numbers; got {format_shape(shape)}"
+        + (f": {hint}. Or: " if hint else ". ")
+        + ONE_SIZE.format(size=size)
+    )
+
+
+def checked_sizes(layer, shape):
+    """Return the input shape of `build` as a tuple of ints and None; ShapeError if it is not one.
+
+    None means a size that may differ from batch to batch, as in Keras.
+    """
     if isinstance(shape, list) and all(isinstance(part, tuple) for part in shape):
         raise ShapeError(
             f"{layer.title} expects one array; got the shapes {shape} of a tuple of arrays, as "
             "return_state=True and return_indices=True give"
         )
     try:
-        sizes = tuple(operator.index(size) for size in shape)
+        sizes = tuple(None if size is None else operator.index(size) for size in shape)
     except TypeError:  # a number instead of a tuple
         sizes = (0,)
-    if any(size < 1 for size in sizes):
+    if any(size is not None and size < 1 for size in sizes):
         raise ShapeError(
             f"{layer.title} expects an input shape without the batch axis, as in (784,) or "
             f"(28, 28, 1); got {shape!r}"
         )
+    check_known_sizes(layer, sizes)
     return sizes
 
 
@@ -86,7 +119,7 @@ def check_rank(layer, shape, rank):
 def check_shape(layer, x):
     """Raise ShapeError unless the samples of x have the shape that the layer was built for."""
     expected = layer.input_shape
-    if x.shape[1:] != expected or not x.ndim:
+    if not (x.ndim and fits(x.shape[1:], expected)):
         hint = _likely_remedy(expected, x.shape)
         raise ShapeError(f"{layer.title} expects {format_shape(expected)}; got {x.shape}{hint}")
 
@@ -118,7 +151,7 @@ def with_stored_shapes(build):
     @functools.wraps(build)
     def checked_build(self, input_shape, rng):
         input_shape = checked_sizes(self, input_shape)
-        if self.input_shape is not None and self.input_shape != input_shape:
+        if self.input_shape is not None and not fits(input_shape, self.input_shape):
             raise ShapeError(
                 f"{self.title} was built for {format_shape(self.input_shape)} and cannot take "
                 f"{format_shape(input_shape)} as well: make a second layer"
@@ -199,15 +232,15 @@ def _check_result(layer, x, result):
 
 
 def _likely_remedy(expected, got):
-    if got == expected:
+    if fits(got, expected):
         return ". A single sample? Add the batch axis: x[None]"
     if len(got) == len(expected) + 1:
         for order in itertools.permutations(range(1, len(got))):
-            if tuple(got[i] for i in order) == expected:
+            if fits(tuple(got[i] for i in order), expected):
                 return f": axes in another order? Use x.transpose{(0, *order)}"
     if len(got) == len(expected) + 1 and len(expected) > 1 and got[-1] == expected[-1]:
         return f". {ONE_SIZE.format(size=got[1:])}"
-    if math.prod(got[1:]) == math.prod(expected):
+    if None not in expected and math.prod(got[1:]) == math.prod(expected):
         target = ", ".join(map(str, ("len(x)", *expected)))
         return f". Flatten or reshape it: x.reshape({target})"
     return ""

@@ -27,14 +27,14 @@ class SimpleRNN(Recurrent):
     array([[6.]], dtype=float32)
     """
 
-    def step(self, a, u, state, new_state):
-        (h_new,) = new_state
-        a += u  # (1, N, M): there is one gate
-        self.phi(a, out=a)  # h_new = phi(a)
-        h_new[...] = a[0]
+    def step(self, blocks, state, new_state):
+        self.phi(blocks[0], out=new_state[0])  # h_new = phi(a)
 
-    def step_backward(self, dstates, da, du, gates, step_cache, state, UT):
-        (dh,) = dstates  # dh_new; dh at the end
-        xp_of(da).multiply(dh, self.phi_derivative(gates[0]), out=da[0])  # phi'(a), from h_new
-        dh[...] = 0  # h enters the step only through u = h U
-        dh += self.through_U(da, UT)  # dh = da U^T
+    def slopes(self, blocks, states):
+        xp, h_new = xp_of(blocks), states[0][1:]
+        slope = xp.empty_like(blocks)
+        slope[:, 0] = self.phi_derivative(h_new)  # phi'(a), from h_new
+        return [slope]
+
+    def step_backward(self, dstates, da):
+        da *= dstates[0]  # da = dh_new phi'(a)

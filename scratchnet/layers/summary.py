@@ -6,7 +6,7 @@ HEAD = ("Layer (type)", "Output shape", "Param #", "Cache for backward")
 
 
 def summary(model):
-    """Table with one row for each layer, nested models indented, and the totals below.
+    """Table with one row for each layer, the layers inside another indented, and the totals below.
 
     The last column is what `forward` keeps for `backward`; x is the layer's input, y its output.
     Raises ValueError for a model that is not built, because its shapes are not known yet.
@@ -65,8 +65,8 @@ def _size(layer):
 
 def _rows(model, indent):
     name_of = {layer: name for name, layer in model.children.items()}
-    for layer, shape in zip(model.layers, model.shapes, strict=True):
+    shapes = getattr(model, "shapes", [layer.output_shape for layer in name_of])
+    for layer, shape in zip(getattr(model, "layers", name_of), shapes, strict=True):
         name = f"{indent}{name_of[layer]} ({type(layer).__name__})"
         yield name, format_shape(shape), f"{_size(layer):,}", layer.remembers
-        if hasattr(layer, "layers"):
-            yield from _rows(layer, indent + "  ")
+        yield from _rows(layer, indent + "  ")

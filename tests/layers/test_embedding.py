@@ -123,7 +123,10 @@ REFUSED = {
     "not built": (lambda: Embedding(7, 3)(WORDS), "build"),
     "mask_value": (lambda: Embedding(7, 3, mask_value=7), "0 to 6", "7"),
     "mask_zero": (lambda: Embedding(7, 3, mask_zero=True), "mask_value=0"),
-    "a later layer": (lambda: model_of([Dense(3), Embedding(7, 2)], (4,))(f32(WORDS[:, :4])), "int"),
+    "a later layer": (
+        lambda: model_of([Dense(3), Embedding(7, 2)], (4,))(f32(WORDS[:, :4])),
+        "int",
+    ),
 }
 
 

@@ -73,7 +73,9 @@ def keeps_its_shape(case):
 def averages_a_penalty(case):
     """True if the layer adds a mean over the batch, so that gradients of parts do not add up."""
     layers = case.make().named_layers().values()
-    return case.holds(Sampling, WeightRegularization) or any(getattr(part, "reduction", "") == "mean" for part in layers)
+    return case.holds(Sampling, WeightRegularization) or any(
+        getattr(part, "reduction", "") == "mean" for part in layers
+    )
 
 
 def needs_no_arguments(kind):

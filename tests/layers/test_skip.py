@@ -1,4 +1,4 @@
-"""Skip: both merges with and without a shortcut, shapes, sharing, freezing, saving, masks, state."""
+"""Skip: both merges, shortcuts, shapes, shared and frozen layers, saving, masks, state."""
 
 import numpy as np
 import pytest

@@ -43,7 +43,9 @@ def test_sgd_shrinks_each_weight_by_one_factor():
     before = [p.copy() for p in plain.named_parameters().values()]
     for each in (model, plain):
         train_step(each, MeanSquaredError(), SGD(0.1), X, T)
-    parameters = zip(model.named_parameters().items(), plain.named_parameters().values(), before)
+    parameters = zip(
+        model.named_parameters().items(), plain.named_parameters().values(), before, strict=True
+    )
     for (path, ours), without, start in parameters:
         decay = 2 * 0.1 * 0.5 * start if path.endswith("W") else 0
         np.testing.assert_allclose(ours, without - decay, atol=1e-6, err_msg=path)
@@ -75,7 +77,9 @@ def test_convolutions_in_shards_have_the_gradient_of_the_whole_batch():
         model = model_of(parts, (28, 28, 1))
         found.append(train_step(model, MeanSquaredError(), SGD(0.1), x, t, workers=threads)[:2])
         found[-1] += (model.parameters.copy(),)
-    model = model_of([WeightRegularization(Conv2D(2, 5, 4), l2=0.1), Flatten(), Dense(1)], (28, 28, 1))
+    model = model_of(
+        [WeightRegularization(Conv2D(2, 5, 4), l2=0.1), Flatten(), Dense(1)], (28, 28, 1)
+    )
     y, cache = model.forward(x, train=True)
     value, loss_cache = MeanSquaredError().forward(y, t)
     gradient = model.flatten(model.weight_gradients(MeanSquaredError().backward(loss_cache), cache))
@@ -86,7 +90,9 @@ def test_convolutions_in_shards_have_the_gradient_of_the_whole_batch():
 
 
 def test_masks_states_and_sequences_pass():
-    model = model_of([WeightRegularization(GRU(3, return_sequences=True), l2=0.1), GRU(2)], (None, 3))
+    model = model_of(
+        [WeightRegularization(GRU(3, return_sequences=True), l2=0.1), GRU(2)], (None, 3)
+    )
     plain = model_of([GRU(3, return_sequences=True), GRU(2)], (None, 3))
     x = f32(RNG.standard_normal((2, 6, 3)))
     _, state = model.run(x[:, :4])

@@ -48,6 +48,7 @@ TORCH = dict(
         plain("F.pad({}, (1, 2, 0, 3))", SMALL),
         ("x.mean(dim=(1, 2))", {"x": ODD}),
         ("x[:, 1:-2, :-1]", {"x": ODD}),
+        ("F.adaptive_max_pool2d(x.movedim(3, 1), 1).flatten(1)", {"x": ODD}),
     ]
 )
 
@@ -69,4 +70,8 @@ KERAS = {
     "keras.layers.UpSampling2D((2, 3), interpolation='bilinear')": SMALL,
     "keras.layers.ZeroPadding2D(((0, 1), (2, 3)))": SMALL,
     "keras.layers.Cropping2D(((0, 1), (2, 3)))": ODD,
+    "keras.layers.GlobalMaxPooling2D()": ODD,
+    "keras.layers.Conv2DTranspose(2, 3, strides=2, padding='same', output_padding=1)": SMALL,
+    "keras.layers.Conv2DTranspose(2, (3, 4), (2, 3), 'same', output_padding=(0, 2))": SMALL,
+    "keras.layers.Conv2DTranspose(2, (2, 5), 3, 'same', output_padding=(2, 0))": SMALL,
 }

@@ -214,4 +214,9 @@ model(
 for constructor, shape in image_calls.KERAS.items():
     layer(constructor, normal(*shape))
 
+# -------------------------------------------- added later: the numbers above stay what they were
+
+function("keras.activations.selu(x)", wide(5, 7))
+layer("keras.layers.GroupNormalization(2)", 3 + normal(2, 3, 2, 4))
+
 save("keras", cases, MADE_WITH)

@@ -32,7 +32,7 @@ def layer(constructor, call, x, **states):
     built.build(x.shape)
     arrays = {"x": x, **states}
     parameters = built.trainable_variables
-    names = [OURS[v.name] for v in parameters]
+    names = [direction(v.path) + OURS[v.name] for v in parameters]
     weights = [normal(*v.shape) / 2 for v in parameters]
 
     def forward(inputs, weights):
@@ -53,6 +53,11 @@ def layer(constructor, call, x, **states):
         **{f"d{n}": g for n, g in zip(arrays, d_inputs, strict=True)},
         **{f"d{n}": g for n, g in zip(names, d_weights, strict=True)},
     }
+
+
+def direction(path):
+    """forward/, backward/, or nothing: the layer of a Bidirectional to which a variable belongs."""
+    return next((f"{name}/" for name in ("forward", "backward") if f"/{name}_" in path), "")
 
 
 def padded(n, t, d):
@@ -110,5 +115,16 @@ model(
     x=normal(3, 8, 5, 2),
     target=normal(3, 8, 3, 2),
 )
+
+# -------------------------------------------- added later: the numbers above stay what they were
+
+before = "keras.layers.GRU(3, reset_after=False"
+layer(f"{before}, {RETURN})", "(x, initial_state=[h0])", normal(2, 6, 2), h0=normal(2, 3))
+layer(f"{before}, return_sequences=True)", MASK, padded(3, 5, 2))
+layer(f"{before}, use_bias=False, activation='relu')", "(x)", normal(2, 4, 2))
+both = "keras.layers.Bidirectional(keras.layers."
+layer(f"{both}LSTM(3, return_sequences=True))", "(x)", normal(2, 5, 2))
+layer(f"{both}GRU(3), merge_mode='sum')", "(x)", normal(2, 5, 2))
+layer(f"{both}SimpleRNN(3))", MASK, padded(3, 5, 2))
 
 save("keras_recurrent", cases, MADE_WITH)

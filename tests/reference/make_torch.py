@@ -47,7 +47,7 @@ def layer(call, x, **parameters):
     """y, dx and the gradient of every parameter, for a random upstream gradient dy."""
     arrays = {"x": x, **parameters}
     tensors = {name: leaf(array, name.startswith("moving")) for name, array in arrays.items()}
-    y = eval(call, globals(), tensors)
+    y = eval(call, globals(), {name.replace("/", "_"): t for name, t in tensors.items()})
     dy = normal(*y.shape)
     y.backward(torch.tensor(dy))
     grads = {f"d{n}": t.grad for n, t in tensors.items() if t.grad is not None}
@@ -241,5 +241,50 @@ model(
 
 for call, shapes in image_calls.TORCH.items():
     layer(call, **{name: normal(*shape) for name, shape in shapes.items()})
+
+# -------------------------------------------- added later: the numbers above stay what they were
+
+layer("F.selu(x)", kinked(5, 7))
+groups = {"gamma": normal(4), "beta": normal(4)}
+call = "F.group_norm(x.movedim(3, 1), 2, gamma, beta, eps=1e-3).movedim(1, 3)"
+layer(call, 3 + normal(2, 3, 2, 4), **groups)
+layer("F.group_norm(x, 4)", normal(3, 8))
+
+layer("F.embedding(x, W)", rng.integers(0, 6, (3, 4)), W=normal(7, 3))
+inner = {"inner/W": normal(4, 4), "inner/b": normal(4)}
+layer("x + F.linear(x, inner_W.T, inner_b)", normal(5, 4), **inner)
+inner = {"inner/W": normal(4, 3), "inner/b": normal(3)}
+shortcut = {"shortcut/W": normal(4, 2), "shortcut/b": normal(2)}
+call = "torch.cat([F.linear(x, shortcut_W.T, shortcut_b), F.linear(x, inner_W.T, inner_b)], dim=-1)"
+layer(call, normal(5, 4), **inner, **shortcut)
+
+weights = "torch.tensor([0.2, 1.0, 3.0, 0.5], dtype=torch.float64)"
+steps, pixels = rng.integers(0, 4, (3, 5)), rng.integers(-1, 4, (2, 3, 4))
+loss("F.cross_entropy(x.movedim(-1, 1), steps)", x=wide(3, 5, 4), steps=steps)
+call = "F.cross_entropy(x.movedim(-1, 1), steps, reduction='sum') / len(x)"
+loss(call, x=wide(3, 5, 4), steps=steps)
+soft = rng.dirichlet(np.ones(4), (3, 5))
+loss("F.cross_entropy(x.movedim(-1, 1), soft.movedim(-1, 1))", x=wide(3, 5, 4), soft=soft)
+loss(
+    "F.cross_entropy(x.movedim(-1, 1), pixels, ignore_index=-1)", x=wide(2, 3, 4, 4), pixels=pixels
+)
+loss(f"F.cross_entropy(x, index, weight={weights})", x=wide(5, 4), index=rng.integers(0, 4, 5))
+call = f"F.cross_entropy(x.movedim(-1, 1), pixels, weight={weights}, ignore_index=-1)"
+loss(call, x=wide(2, 3, 4, 4), pixels=pixels)
+call = f"({weights} * (y - t).square().mean(dim=(1, 2))).sum() / {weights}.sum()"
+loss(call, y=normal(4, 3, 2), t=normal(4, 3, 2))
+
+torch.manual_seed(rng.integers(1000))
+two_groups = (  # the weight decay of PyTorch is w, ours 2 l2 w; biases have none
+    "[{'params': [p for p in net.parameters() if p.ndim > 1], 'weight_decay': 0.2}, "
+    "{'params': [p for p in net.parameters() if p.ndim == 1]}]"
+)
+model(
+    "nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))",
+    loss="F.cross_entropy(y, t)",
+    rule=f"torch.optim.Adam({two_groups}, lr=0.05)",
+    x=normal(3, 8, 6),
+    target=rng.integers(0, 3, (3, 8)),
+)
 
 save("torch", cases, MADE_WITH)

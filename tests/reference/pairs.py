@@ -12,22 +12,29 @@ To compare a new layer with PyTorch (or Keras), if the framework has it:
 Until then the test of completeness is skipped, with the layer's name.
 """
 
+import numpy as np
+
 from scratchnet.layers import (
     ELU,
     GELU,
+    SELU,
     ActivityRegularization,
     BatchNormalization,
     Dense,
+    Embedding,
     Flatten,
+    GroupNormalization,
     LayerNormalization,
     LeakyReLU,
     ReLU,
     Reshape,
     Sequential,
     Sigmoid,
+    Skip,
     Softmax,
     Softplus,
     Tanh,
+    WeightRegularization,
 )
 from scratchnet.losses import (
     BinaryCrossEntropy,
@@ -37,9 +44,13 @@ from scratchnet.losses import (
     MeanAbsoluteError,
     MeanSquaredError,
     SoftmaxCrossEntropy,
+    WeightedLoss,
 )
 from scratchnet.optimizers import SGD, Adagrad, Adam, AdamW, ClipByGlobalNorm, ClipByValue, RMSprop
 from scratchnet.schedules import CosineDecay, ExponentialDecay, StepDecay, WarmUp
+
+WEIGHTS = "torch.tensor([0.2, 1.0, 3.0, 0.5], dtype=torch.float64)"
+CLASS_WEIGHTS = [0.2, 1.0, 3.0, 0.5]
 
 # x.permute(...) takes a channels-last image to PyTorch's channels first, and back.
 LAYERS = {
@@ -70,6 +81,8 @@ LAYERS = {
     "keras.activations.softplus(x)": Softplus(),
     "keras.activations.sigmoid(x)": Sigmoid(),
     "keras.activations.tanh(x)": Tanh(),
+    "F.selu(x)": SELU(),
+    "keras.activations.selu(x)": SELU(),
     # reshaping
     "x.flatten(1)": Flatten(),
     "x.reshape(3, 4, 2, 5)": Reshape((4, 2, 5)),
@@ -117,6 +130,16 @@ LAYERS = {
     "keras.layers.LayerNormalization(epsilon=0.1)(x)": LayerNormalization(epsilon=0.1),
     "keras.layers.LayerNormalization(center=False)(x)": LayerNormalization(center=False),
     "keras.layers.LayerNormalization(scale=False)(x)": LayerNormalization(scale=False),
+    # group normalization
+    "F.group_norm(x.movedim(3, 1), 2, gamma, beta, eps=1e-3).movedim(1, 3)": GroupNormalization(2),
+    "F.group_norm(x, 4)": GroupNormalization(4, epsilon=1e-5, center=False, scale=False),
+    "keras.layers.GroupNormalization(2)(x)": GroupNormalization(2),
+    # integers, and layers made of layers: the parameter inner/W is inner_W in a call
+    "F.embedding(x, W)": Embedding(7, 3),
+    "x + F.linear(x, inner_W.T, inner_b)": Skip(Dense(4)),
+    "torch.cat([F.linear(x, shortcut_W.T, shortcut_b), F.linear(x, inner_W.T, inner_b)], dim=-1)": (
+        Skip(Dense(3), "concatenate", shortcut=Dense(2))
+    ),
 }
 
 RUNNING = {
@@ -168,6 +191,24 @@ LOSSES = {
     "keras.losses.SparseCategoricalCrossentropy(from_logits=True)(index, x)": SoftmaxCrossEntropy(),
     "keras.losses.CategoricalCrossentropy(from_logits=True)(one_hot, x)": SoftmaxCrossEntropy(),
     "keras.losses.CategoricalCrossentropy(from_logits=True)(soft, x)": SoftmaxCrossEntropy(),
+    # a class for each step or pixel, class weights, ignored labels
+    "F.cross_entropy(x.movedim(-1, 1), steps)": SoftmaxCrossEntropy(),
+    "F.cross_entropy(x.movedim(-1, 1), steps, reduction='sum') / len(x)": (
+        SoftmaxCrossEntropy("per_sample")
+    ),
+    "F.cross_entropy(x.movedim(-1, 1), soft.movedim(-1, 1))": SoftmaxCrossEntropy(),
+    "F.cross_entropy(x.movedim(-1, 1), pixels, ignore_index=-1)": (
+        SoftmaxCrossEntropy(ignore_index=-1)
+    ),
+    f"F.cross_entropy(x, index, weight={WEIGHTS})": (
+        SoftmaxCrossEntropy(class_weights=CLASS_WEIGHTS)
+    ),
+    f"F.cross_entropy(x.movedim(-1, 1), pixels, weight={WEIGHTS}, ignore_index=-1)": (
+        SoftmaxCrossEntropy(class_weights=CLASS_WEIGHTS, ignore_index=-1)
+    ),
+    f"({WEIGHTS} * (y - t).square().mean(dim=(1, 2))).sum() / {WEIGHTS}.sum()": (
+        WeightedLoss(MeanSquaredError(), np.array(CLASS_WEIGHTS))
+    ),
     # v = log s^2
     "kl_divergence(Normal(m, torch.exp(v / 2)), Normal(0.0, 1.0)).sum() / len(m)": (
         KLToStandardNormal()
@@ -233,6 +274,12 @@ MODELS = {
     # F.cross_entropy, torch.optim.Adam(lr=0.05)
     "nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))": (
         Sequential([Dense(5), ReLU(), Dense(3)]),
+        SoftmaxCrossEntropy(),
+        Adam(0.05),
+    ),
+    # F.cross_entropy, torch.optim.Adam(lr=0.05), weight_decay=0.2 for the weights alone
+    "nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))": (
+        WeightRegularization(Sequential([Dense(5), Tanh(), Dense(3)]), l2=0.1),
         SoftmaxCrossEntropy(),
         Adam(0.05),
     ),

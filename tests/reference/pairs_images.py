@@ -8,6 +8,7 @@ from scratchnet.layers import (
     Conv2DTranspose,
     Cropping2D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
     MaxPooling2D,
     UnpoolingBlock,
     UpSampling2D,
@@ -34,6 +35,7 @@ OURS_FOR_TORCH = (
     ZeroPadding2D(((0, 3), (1, 2))),
     GlobalAveragePooling2D(),
     Cropping2D(((1, 2), (0, 1))),
+    GlobalMaxPooling2D(),
 )
 OURS_FOR_KERAS = (
     Conv2D(3, (3, 2)),
@@ -53,6 +55,10 @@ OURS_FOR_KERAS = (
     UpSampling2D((2, 3), interpolation="bilinear"),
     ZeroPadding2D(((0, 1), (2, 3))),
     Cropping2D(((0, 1), (2, 3))),
+    GlobalMaxPooling2D(),
+    Conv2DTranspose(2, 3, strides=2, padding="same", output_padding=1),
+    Conv2DTranspose(2, (3, 4), strides=(2, 3), padding="same", output_padding=(0, 2)),
+    Conv2DTranspose(2, (2, 5), strides=3, padding="same", output_padding=(2, 0)),
 )
 
 LAYERS = dict(zip(TORCH, OURS_FOR_TORCH, strict=True)) | {

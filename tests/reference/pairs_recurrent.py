@@ -3,6 +3,7 @@
 from scratchnet.layers import (
     GRU,
     LSTM,
+    Bidirectional,
     Dense,
     RepeatVector,
     Sequential,
@@ -44,6 +45,23 @@ KERAS = {
     ),
     f"keras.layers.SimpleRNN(2, return_sequences=True){MASK}": (
         SimpleRNN(2, return_sequences=True, mask_value=7.0)
+    ),
+    f"keras.layers.GRU(3, reset_after=False, {RETURN}){START_H}": GRU(3, reset_after=False, **ALL),
+    f"keras.layers.GRU(3, reset_after=False, return_sequences=True){MASK}": (
+        GRU(3, reset_after=False, return_sequences=True, mask_value=7.0)
+    ),
+    "keras.layers.GRU(3, reset_after=False, use_bias=False, activation='relu')(x)": (
+        GRU(3, "relu", reset_after=False, use_bias=False)
+    ),
+    "keras.layers.Bidirectional(keras.layers.LSTM(3, return_sequences=True))(x)": (
+        Bidirectional(LSTM(3, return_sequences=True))
+    ),
+    "keras.layers.Bidirectional(keras.layers.GRU(3), merge_mode='sum')(x)": (
+        Bidirectional(GRU(3), merge="add")
+    ),
+    # with return_sequences Keras sets the outputs of masked steps to 0, ours keep the state before
+    f"keras.layers.Bidirectional(keras.layers.SimpleRNN(3)){MASK}": (
+        Bidirectional(SimpleRNN(3, mask_value=7.0))
     ),
     "keras.layers.RepeatVector(3)(x)": RepeatVector(3),
     "keras.layers.TimeDistributed(keras.layers.Dense(2))(x)": TimeDistributed(Dense(2)),

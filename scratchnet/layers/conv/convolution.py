@@ -13,8 +13,22 @@ N batch, (H, W) and (OH, OW) size of x and y, C channels, F filters, (KH, KW) si
 from scratchnet.backend import xp_of, zeros
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
-from scratchnet.layers.conv.fast_paths import convolve, convolve_transposed, kernel_gradient
-from scratchnet.layers.conv.padding import checked_padding, image_shape, pair, windows_on
+from scratchnet.layers.conv.fast_paths import (
+    convolve,
+    convolve_transposed,
+    flip_kernel,
+    kernel_gradient,
+    strip_products,
+    strips_pay,
+)
+from scratchnet.layers.conv.padding import (
+    ANY,
+    checked_padding,
+    image_shape,
+    pair,
+    windows_and_output_size,
+    windows_on,
+)
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.validation import check_bool, check_positive_int, require
 
@@ -58,6 +72,7 @@ class Conv2D(Layer):
 
     remembers = "x"
     splits_batch = True
+    fixed_axes = 1  # the channels
 
     def __init__(
         self,
@@ -93,25 +108,35 @@ class Conv2D(Layer):
                 f"{self.title} expects channels that are a multiple of groups={self.groups}; "
                 f"got {c}"
             )
-        self.windows = windows_on(self, size, self.kernel_size, self.strides, self.dilation_rate)
+        self.windows, output_size = windows_and_output_size(size, self._windows_on)
         self.add("W", self.initializer(rng, (*self.kernel_size, c // self.groups, self.filters)))
         if self.use_bias:
             self.add("b", zeros((self.filters,)))
-        return (*self.windows.output_size, self.filters)
+        return (*output_size, self.filters)
+
+    def _windows_on(self, image_size):
+        return windows_on(self, image_size, self.kernel_size, self.strides, self.dilation_rate)
+
+    def windows_for(self, x):
+        """The windows on x: those of `build`, or new ones if `build` did not know the size."""
+        return self.windows or self._windows_on(x.shape[1:3])
 
     def forward(self, x, train=False):
-        y = [convolve(x[..., c], self.W[..., f], self.windows) for c, f in self.group_slices()]
+        win = self.windows_for(x)
+        y = [convolve(x[..., c], self.W[..., f], win) for c, f in self.group_slices()]
         return _add_bias(self, _concatenate(y)), x  # (N, OH, OW, F)
 
     def backward(self, dy, x):
-        dx = [
-            convolve_transposed(dy[..., f], self.W[..., f], self.windows)
-            for _, f in self.group_slices()
-        ]
+        win = self.windows_for(x)
+        if self.groups == 1 and strips_pay(win.transposed, *self.W.shape[2:], dy):
+            dx, dW = strip_products(dy, flip_kernel(self.W), win.transposed, x)
+            return dx, _with_bias_gradient(self, flip_kernel(dW), dy)
+        dx = [convolve_transposed(dy[..., f], self.W[..., f], win) for _, f in self.group_slices()]
         return _concatenate(dx), self.weight_gradients(dy, x)  # (N, H, W, C)
 
     def weight_gradients(self, dy, x):
-        dW = [kernel_gradient(x[..., c], dy[..., f], self.windows) for c, f in self.group_slices()]
+        win = self.windows_for(x)
+        dW = [kernel_gradient(x[..., c], dy[..., f], win) for c, f in self.group_slices()]
         return _with_bias_gradient(self, _concatenate(dW), dy)
 
     def group_slices(self):
@@ -140,13 +165,18 @@ class Conv2DTranspose(Layer):
 
     Parameters
         filters, kernel_size, strides, use_bias, kernel_initializer   as for Conv2D
-        padding          "valid" (none), "same" (OH = H s), or pixels to remove from the edges of y,
-                         as 1, (1, 2) or ((top, bottom), (left, right))
+        padding          "valid" (none), "same", or pixels to remove from the edges of y, as 1,
+                         (1, 2) or ((top, bottom), (left, right))
         output_padding   rows and columns to append to y, less than the stride: a Conv2D of stride s
                          maps s input sizes to one output size, and this selects the input size
 
-    OH = (H - 1) s + KH + output_padding - top - bottom, and likewise OW. For "valid" with
-    output_padding 0 it is (H - 1) s + max(KH, s), as in Keras.
+    OH = (H - 1) s + KH + output_padding - top - bottom, and likewise OW. Words for the padding are
+    those of Keras, where output_padding=None is 0 here:
+
+    output_padding    "valid"                     "same"
+    0                 OH = (H - 1) s + max(KH, s) OH = H s
+    > 0 on an axis    top = bottom = 0            top + bottom = 2 (KH // 2), of which top is
+                                                  (2 (KH // 2) - output_padding) // 2
 
     >>> Conv2DTranspose(filters=1, kernel_size=4, strides=2, padding=1).build((7, 7, 8), 0)
     (14, 14, 1)
@@ -154,6 +184,7 @@ class Conv2DTranspose(Layer):
 
     remembers = "x"
     splits_batch = True
+    fixed_axes = 1  # the channels
 
     def __init__(
         self,
@@ -174,10 +205,9 @@ class Conv2DTranspose(Layer):
         self.padding = checked_padding(owner, "padding", padding, words=("valid", "same"))
         self.output_padding = pair(owner, "output_padding", output_padding, at_least=0)
         require(
-            all(extra < s for extra, s in zip(self.output_padding, self.strides, strict=True))
-            and (self.padding != "same" or not any(self.output_padding)),
-            "Conv2DTranspose expects output_padding less than its strides, and none with "
-            f'padding="same"; got {output_padding!r} with strides {self.strides}',
+            all(extra < s for extra, s in zip(self.output_padding, self.strides, strict=True)),
+            "Conv2DTranspose expects output_padding less than its strides; got "
+            f"{output_padding!r} with strides {self.strides}",
         )
         self.use_bias = check_bool(owner, "use_bias", use_bias)
         self.kernel_initializer = kernel_initializer
@@ -185,35 +215,59 @@ class Conv2DTranspose(Layer):
 
     def build(self, input_shape, rng):
         size, c = image_shape(self, input_shape)
+        self.windows = None if None in size else self._windows_onto(size)
+        output = (self.windows or self._windows_onto([n or ANY for n in size])).image_size
+        self.add("W", self.initializer(rng, (*self.kernel_size, self.filters, c)))
+        if self.use_bias:
+            self.add("b", zeros((self.filters,)))
+        return (*(n and m for n, m in zip(size, output, strict=True)), self.filters)
+
+    def _windows_onto(self, size):
+        """The windows of the convolution from y (OH, OW) to x (H, W) of this size."""
         output = self._output_size(size[0], 0), self._output_size(size[1], 1)
         if min(output) < 1:
             raise ShapeError(
                 f"{self.title} expects padding that leaves at least a pixel of y; got "
-                f"{self.padding} on images of {size}"
+                f"{self.padding} on images of {tuple(size)}"
             )
-        # the windows of the convolution from y (OH, OW) to x (H, W)
-        self.windows = windows_on(self, output, self.kernel_size, self.strides)
-        self.add("W", self.initializer(rng, (*self.kernel_size, self.filters, c)))
-        if self.use_bias:
-            self.add("b", zeros((self.filters,)))
-        return (*output, self.filters)
+        return windows_on(self, output, self.kernel_size, self.strides, padding=self._pixels())
+
+    def _pixels(self):
+        """The padding in pixels, or the word if the output size decides on it."""
+        if self.padding != "same" or not any(self.output_padding):
+            return self.padding
+        pixels = []
+        for k, extra in zip(self.kernel_size, self.output_padding, strict=True):
+            total = 2 * (k // 2)
+            top = max(total - extra, 0) // 2
+            pixels.append((top, total - top))
+        return tuple(pixels)
 
     def _output_size(self, n, axis):
         k, s, extra = self.kernel_size[axis], self.strides[axis], self.output_padding[axis]
-        if self.padding == "same":
+        padding = self._pixels()
+        if padding == "same":
             return n * s
-        if self.padding == "valid":
+        if padding == "valid":
             return (n - 1) * s + (k + extra if extra else max(k, s))
-        return (n - 1) * s + k + extra - sum(self.padding[axis])
+        return (n - 1) * s + k + extra - sum(padding[axis])
+
+    def windows_for(self, x):
+        """The windows from y to x: those of `build`, or new ones if it did not know the size."""
+        return self.windows or self._windows_onto(x.shape[1:3])
 
     def forward(self, x, train=False):
-        return _add_bias(self, convolve_transposed(x, self.W, self.windows)), x  # (N, OH, OW, F)
+        return _add_bias(self, convolve_transposed(x, self.W, self.windows_for(x))), x
 
     def backward(self, dy, x):
-        return convolve(dy, self.W, self.windows), self.weight_gradients(dy, x)  # (N, H, W, C)
+        win = self.windows_for(x)
+        if strips_pay(win, *self.W.shape[2:], dy):
+            dx, dW = strip_products(dy, self.W, win, x)
+            return dx, _with_bias_gradient(self, dW, dy)
+        return convolve(dy, self.W, win), self.weight_gradients(dy, x)
 
     def weight_gradients(self, dy, x):
-        return _with_bias_gradient(self, kernel_gradient(dy, x, self.windows), dy)
+        return _with_bias_gradient(self, kernel_gradient(dy, x, self.windows_for(x)), dy)
 
 
 def _concatenate(parts):
@@ -223,11 +277,12 @@ def _concatenate(parts):
 
 def _add_bias(layer, y):
     """y + b; b is repeated to a full row of pixels, because adding it pixel by pixel is slow."""
+    shape = y.shape
     if layer.use_bias:
-        row = xp_of(y).tile(layer.b, y.shape[2])  # (OW*F,)
+        row = xp_of(y).tile(layer.b, shape[2])  # (OW*F,)
         y = y.reshape(-1, len(row))  # (N*OH, OW*F)
         y += row
-    return y.reshape(-1, *layer.output_shape)
+    return y.reshape(shape)
 
 
 def _with_bias_gradient(layer, dW, dy):

@@ -126,9 +126,23 @@ class Windows:
         ((top, _), (left, _)), (h, w) = self.padding, self.image_size
         return padded[:, top : top + h, left : left + w]
 
+    @functools.cached_property
+    def tile_image(self):
+        """True if each pixel of the padded image lies in exactly one window."""
+        size = tuple(s * n for s, n in zip(self.strides, self.output_size, strict=True))
+        return size == self._padded_size() and self.strides == self.effective_kernel
+
+    def _padded_size(self):
+        return tuple(n + sum(pad) for n, pad in zip(self.image_size, self.padding, strict=True))
+
     def new_padded(self, n, c, like, value=0):
-        """New array of n images with c channels, padding included, filled with this value."""
-        size = [s + sum(pad) for s, pad in zip(self.image_size, self.padding, strict=True)]
+        """New array of n images with c channels, padding included, filled with this value.
+
+        With the value None the array has no values yet.
+        """
+        size = self._padded_size()
+        if value is None:
+            return xp_of(like).empty((n, *size, c), dtype=like.dtype)
         if value == 0:
             return xp_of(like).zeros((n, *size, c), dtype=like.dtype)
         return xp_of(like).full((n, *size, c), value, dtype=like.dtype)

@@ -1,5 +1,7 @@
 """Checks of options such as kernel_size=3 and padding="same", and the `Windows` made of them."""
 
+import functools
+
 from scratchnet.layers.conv.im2col import Windows
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.validation import check_positive_int, require, unknown_name
@@ -52,19 +54,17 @@ def _is_count(n):
     return isinstance(n, int) and not isinstance(n, bool) and n >= 0
 
 
-def windows_on(layer, image_size, kernel_size, strides, dilation_rate=(1, 1)):
+ANY = 1 << 20  # pixels in place of a size that may differ: enough for every window
+
+
+def windows_on(layer, image_size, kernel_size, strides, dilation_rate=(1, 1), padding=None):
     """The `Windows` of a layer with a `padding` on images of this size (H, W).
 
     "valid" pads nothing. "same" pads zeros so that ceil(H / s) windows fit, with an odd row or
     column after the image, as in Keras.
     """
-    padding = layer.padding
-    if padding == "same":
-        kernel = Windows(image_size, kernel_size, strides, dilation_rate).effective_kernel
-        padding = tuple(map(_same, image_size, kernel, strides))
-    elif padding == "valid":
-        padding = ((0, 0), (0, 0))
-    win = Windows(tuple(image_size), kernel_size, strides, dilation_rate, padding)
+    padding = layer.padding if padding is None else padding
+    win = _windows(tuple(image_size), kernel_size, strides, dilation_rate, padding)
     if min(win.output_size) < 1:
         raise ShapeError(
             f"{layer.title}: a window of {win.effective_kernel} pixels does not fit on images of "
@@ -72,6 +72,38 @@ def windows_on(layer, image_size, kernel_size, strides, dilation_rate=(1, 1)):
             'or padding="same"'
         )
     return win
+
+
+def windows_and_output_size(image_size, make_windows):
+    """The pair (windows, output size) of a layer; windows is None if a size of (H, W) is None.
+
+    Then the windows are made for each x. The sizes of the output are None where those of the image
+    are.
+
+    Parameters
+        make_windows   function of an image size that returns the `Windows`
+
+    >>> _, size = windows_and_output_size((9, None), lambda size: Windows(size, (3, 3), (2, 2)))
+    >>> size
+    (4, None)
+    """
+    if None not in image_size:
+        win = make_windows(image_size)
+        return win, win.output_size
+    win = make_windows(tuple(ANY if n is None else n for n in image_size))
+    sizes = zip(image_size, win.output_size, strict=True)
+    return None, tuple(None if n is None else m for n, m in sizes)
+
+
+@functools.lru_cache(maxsize=256)
+def _windows(image_size, kernel_size, strides, dilation_rate, padding):
+    """The `Windows` for a padding as an option of a layer; equal ones are made once."""
+    if padding == "same":
+        kernel = Windows(image_size, kernel_size, strides, dilation_rate).effective_kernel
+        padding = tuple(map(_same, image_size, kernel, strides))
+    elif padding == "valid":
+        padding = ((0, 0), (0, 0))
+    return Windows(image_size, kernel_size, strides, dilation_rate, padding)
 
 
 def _same(n, kernel, stride):

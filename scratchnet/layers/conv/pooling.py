@@ -4,9 +4,17 @@ N batch, (H, W) and (OH, OW) size of x and y, C channels, each of which is poole
 v row and column within a window, s stride, p padding.
 """
 
+import itertools
+
 from scratchnet.backend import on_host, xp_of
 from scratchnet.layers.base import Layer
-from scratchnet.layers.conv.padding import checked_padding, image_shape, pair, windows_on
+from scratchnet.layers.conv.padding import (
+    checked_padding,
+    image_shape,
+    pair,
+    windows_and_output_size,
+    windows_on,
+)
 from scratchnet.validation import check_bool, require
 
 
@@ -14,6 +22,7 @@ class Pooling2D(Layer):
     """Base class of the poolings over windows, which by default do not overlap."""
 
     splits_batch = True
+    fixed_axes = 1  # the channels
 
     def __init__(self, pool_size=2, strides=None, padding="valid", name=None):
         super().__init__(name)
@@ -30,8 +39,15 @@ class Pooling2D(Layer):
 
     def build(self, input_shape, rng):
         size, c = image_shape(self, input_shape)
-        self.windows = windows_on(self, size, self.pool_size, self.strides)
-        return (*self.windows.output_size, c)
+        self.windows, output_size = windows_and_output_size(size, self._windows_on)
+        return (*output_size, c)
+
+    def _windows_on(self, image_size):
+        return windows_on(self, image_size, self.pool_size, self.strides)
+
+    def windows_for(self, image_size):
+        """The windows of `build`, or those for this size if `build` did not know it."""
+        return self.windows or self._windows_on(image_size)
 
 
 class MaxPooling2D(Pooling2D):
@@ -51,6 +67,8 @@ class MaxPooling2D(Pooling2D):
     case                          dx in backward
     windows overlap (s < KH)      added, for a pixel may be the maximum of several windows
     windows do not overlap        written: no reading of dx before, one operation less
+    ... on a CPU, without NaN     written; dy is taken by the first maximum, so that nothing is left
+                                  for the others, which is less work than to look for the first
 
     Parameters
         pool_size        KH, KW; one number or two
@@ -78,8 +96,9 @@ class MaxPooling2D(Pooling2D):
         self.return_indices = check_bool("MaxPooling2D", "return_indices", return_indices)
 
     def forward(self, x, train=False):
-        padded = self.windows.pad(x, value=-float("inf"))
-        y, *others = (padded[entry] for entry in self.windows.entries)  # (N, OH, OW, C) each
+        win = self.windows_for(x.shape[1:3])
+        padded = win.pad(x, value=-float("inf"))
+        y, *others = (padded[entry] for entry in win.entries)  # (N, OH, OW, C) each
         y = y.copy()
         for pixels in others:
             xp_of(x).maximum(y, pixels, out=y)
@@ -89,31 +108,58 @@ class MaxPooling2D(Pooling2D):
 
     def backward(self, dy, cache):
         x, y = cache
-        dx = self.windows.new_padded(len(x), x.shape[-1], like=x)
+        xp, win = xp_of(x), self.windows_for(x.shape[1:3])
         overlap = any(s < k for s, k in zip(self.strides, self.pool_size, strict=True))
-        for entry, is_maximum in self._maxima(x, y):
-            if overlap:
-                dx[entry] += dy * is_maximum  # (N, OH, OW, C)
-            else:
-                xp_of(dy).multiply(dy, is_maximum, out=dx[entry])
-        return self.windows.crop(dx), {}
+        if overlap or not on_host(y) or xp.isnan(y).any():
+            dx = win.new_padded(len(x), x.shape[-1], like=x)
+            for entry, is_maximum in self._maxima(x, y):
+                if overlap:
+                    dx[entry] += dy * is_maximum  # (N, OH, OW, C)
+                else:
+                    xp.multiply(dy, is_maximum, out=dx[entry])
+            return win.crop(dx), {}
+        dx = win.new_padded(len(x), x.shape[-1], like=x, value=None if win.tile_image else 0)
+        padded, left = win.pad(x, value=float("nan")), dy.copy()  # NaN equals no maximum
+        *others, last = win.entries
+        for entry in others:
+            taken = left * (padded[entry] == y)  # (N, OH, OW, C)
+            left -= taken  # what the first maximum takes is gone for the next
+            dx[entry] = taken
+        dx[last] = left
+        return win.crop(dx), {}
 
     def indices(self, x, y):
-        """Index row * W + column of each maximum in x without its padding, (N, OH, OW, C)."""
-        xp, win = xp_of(x), self.windows
-        (h, w), ((top, bottom), (left, right)) = win.image_size, win.padding
-        rows, columns = xp.arange(-top, h + bottom), xp.arange(-left, w + right)
-        indices = (rows[:, None] * w + columns)[None, :, :, None]  # of all pixels of a padded x
-        found = xp.zeros(y.shape, dtype="int64")
-        for entry, is_maximum in self._maxima(x, y):
-            found += indices[entry] * is_maximum
+        """Index row * W + column of each maximum in x without its padding, (N, OH, OW, C).
+
+        It is the index of the window's first pixel plus u * W + v for the entry (u, v) of the first
+        maximum. Its number is the number of entries before it: each of them is not the maximum.
+        """
+        xp, win = xp_of(x), self.windows_for(x.shape[1:3])
+        w, ((top, _), (left, _)), (sh, sw) = win.image_size[1], win.padding, win.strides
+        rows, columns = (xp.arange(n) for n in win.output_size)
+        first = (rows * sh - top)[:, None, None] * w + (columns * sw - left)[:, None]  # (OH, OW, 1)
+        offsets = [u * w + v for u, v in itertools.product(*map(range, win.kernel_size))]
+        if not on_host(y) or len(offsets) > 127 or xp.isnan(y).any():
+            found = xp.zeros(y.shape, dtype="int64")
+            for offset, (_, is_maximum) in zip(offsets, self._maxima(x, y), strict=True):
+                found += (first + offset) * is_maximum
+            return found
+        padded = win.pad(x, value=float("nan"))  # NaN equals no maximum
+        missed = padded[win.entries[0]] != y  # (N, OH, OW, C)
+        number = missed.astype("int8")
+        for entry in win.entries[1:-1]:
+            missed &= padded[entry] != y
+            number += missed.view("int8")
+        found = xp.array(offsets).take(number)
+        found += first
         return found
 
     def _maxima(self, x, y):
         """For each entry of a window: its index into x, and whether it is the first maximum."""
-        padded = self.windows.pad(x, value=float("nan"))  # the padding equals no maximum, not -inf
+        win = self.windows_for(x.shape[1:3])
+        padded = win.pad(x, value=float("nan"))  # the padding equals no maximum, not -inf
         not_found, last_nan = None, self._last_nan(x, y)  # None: all windows, no window
-        for i, entry in enumerate(self.windows.entries):
+        for i, entry in enumerate(win.entries):
             equal = padded[entry] == y  # (N, OH, OW, C)
             is_maximum = equal if not_found is None else equal & not_found
             yield entry, is_maximum if last_nan is None else is_maximum | (last_nan == i)
@@ -124,8 +170,9 @@ class MaxPooling2D(Pooling2D):
         xp = xp_of(x)
         if not on_host(y) or not xp.isnan(y).any():
             return None
-        padded, last = self.windows.pad(x), xp.full(y.shape, -1)
-        for i, entry in enumerate(self.windows.entries):
+        win, last = self.windows_for(x.shape[1:3]), xp.full(y.shape, -1)
+        padded = win.pad(x)
+        for i, entry in enumerate(win.entries):
             last[xp.isnan(padded[entry])] = i
         return last
 
@@ -148,23 +195,27 @@ class AveragePooling2D(Pooling2D):
     4.0
     """
 
+    remembers = "the size of x"
+
     def forward(self, x, train=False):
-        return self._sums(x) / self._counts(x), None
+        win = self.windows_for(x.shape[1:3])
+        return self._sums(x, win) / self._counts(x, win), x.shape[1:3]
 
-    def backward(self, dy, cache):
-        share = dy / self._counts(dy)
-        dx = self.windows.new_padded(len(dy), dy.shape[-1], like=dy)
-        for entry in self.windows.entries:
+    def backward(self, dy, image_size):
+        win = self.windows_for(image_size)
+        share = dy / self._counts(dy, win)
+        dx = win.new_padded(len(dy), dy.shape[-1], like=dy)
+        for entry in win.entries:
             dx[entry] += share  # (N, OH, OW, C)
-        return self.windows.crop(dx), {}
+        return win.crop(dx), {}
 
-    def _sums(self, x):
-        padded = self.windows.pad(x)
-        return sum(padded[entry] for entry in self.windows.entries)
+    def _sums(self, x, win):
+        padded = win.pad(x)
+        return sum(padded[entry] for entry in win.entries)
 
-    def _counts(self, like):
+    def _counts(self, like, win):
         """The number of pixels of the image in each window, (1, OH, OW, 1): fewer at the edges."""
-        return self._sums(xp_of(like).ones((1, *self.windows.image_size, 1), dtype=like.dtype))
+        return self._sums(xp_of(like).ones((1, *win.image_size, 1), dtype=like.dtype), win)
 
 
 class GlobalAveragePooling2D(Layer):
@@ -179,6 +230,7 @@ class GlobalAveragePooling2D(Layer):
 
     remembers = "the shape of x"
     splits_batch = True
+    fixed_axes = 1
 
     def build(self, input_shape, rng):
         _, c = image_shape(self, input_shape)
@@ -191,3 +243,43 @@ class GlobalAveragePooling2D(Layer):
         n, h, w, c = shape
         share = (dy / (h * w)).reshape(n, 1, 1, c)
         return xp_of(dy).broadcast_to(share, shape).copy(), {}
+
+
+class GlobalMaxPooling2D(Layer):
+    """Maximum of each channel over all pixels, (N, H, W, C) -> (N, C).
+
+    forward    y[n, c] = max over i, j of x[n, i, j, c]
+    backward   dx[n, i, j, c] = dy[n, c] at the first pixel, row by row, that is the maximum, and 0
+               at the others
+
+    Of equal maxima the first one gets the gradient, as in `MaxPooling2D` and in PyTorch's
+    adaptive_max_pool2d; PyTorch's amax and Keras divide it among them. NaN counts as the maximum,
+    of several the first one.
+
+    >>> import numpy as np
+    >>> layer = GlobalMaxPooling2D()
+    >>> layer.build((None, None, 1), 0)  # images of any size
+    (1,)
+    >>> layer(np.array([1, 5, 7, 3], dtype="float32").reshape(1, 2, 2, 1))
+    array([[7.]], dtype=float32)
+    """
+
+    remembers = "the indices, the shape of x"
+    splits_batch = True
+    fixed_axes = 1
+
+    def build(self, input_shape, rng):
+        _, c = image_shape(self, input_shape)
+        return (c,)
+
+    def forward(self, x, train=False):
+        n, h, w, c = x.shape
+        pixels = x.reshape(n, h * w, c)
+        indices = pixels.argmax(axis=1)[:, None]  # (N, 1, C), row * W + column
+        return xp_of(x).take_along_axis(pixels, indices, axis=1)[:, 0], (indices, x.shape)
+
+    def backward(self, dy, cache):
+        indices, (n, h, w, c) = cache
+        dx = xp_of(dy).zeros((n, h * w, c), dtype=dy.dtype)
+        xp_of(dy).put_along_axis(dx, indices, dy[:, None], axis=1)
+        return dx.reshape(n, h, w, c), {}

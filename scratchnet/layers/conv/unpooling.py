@@ -43,7 +43,7 @@ class MaxUnpooling2D(Layer):
            [9., 0.]], dtype=float32)
     """
 
-    remembers = "the indices"
+    remembers = "the places of x in y"
     checks_indices = True
     splits_batch = True
 
@@ -108,17 +108,21 @@ class MaxUnpooling2D(Layer):
     def forward(self, x, train=False):
         x, indices = x
         y = xp_of(x).zeros((len(x), *self.output_shape), dtype=x.dtype)
-        y.reshape(-1)[self._flat_indices(indices)] = x  # y is contiguous, so reshape is a view
-        return y, indices
+        places = self._flat_indices(indices)
+        y.reshape(-1)[places] = x  # y is contiguous, so reshape is a view
+        return y, places
 
-    def backward(self, dy, indices):
-        return dy.reshape(-1)[self._flat_indices(indices)], {}
+    def backward(self, dy, places):
+        return dy.reshape(-1).take(places), {}
 
     def _flat_indices(self, indices):
         """The index of (n, indices, c) in a flat array of shape (N, OH, OW, C): (N, H, W, C)."""
         xp, (oh, ow, c) = xp_of(indices), self.output_shape
         first_pixel = xp.arange(len(indices)).reshape(-1, 1, 1, 1) * (oh * ow)  # of each image
-        return (first_pixel + indices) * c + xp.arange(c)
+        places = first_pixel + indices
+        places *= c
+        places += xp.arange(c)
+        return places
 
 
 class UnpoolingBlock(Layer):

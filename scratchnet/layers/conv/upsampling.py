@@ -33,6 +33,7 @@ class UpSampling2D(Layer):
     """
 
     splits_batch = True
+    fixed_axes = 1  # the channels
 
     def __init__(self, size=2, interpolation="nearest", name=None):
         super().__init__(name)
@@ -42,14 +43,14 @@ class UpSampling2D(Layer):
         self.interpolation = interpolation
 
     def build(self, input_shape, rng):
-        (h, w), c = image_shape(self, input_shape)
-        return (h * self.size[0], w * self.size[1], c)
+        size, c = image_shape(self, input_shape)
+        return (*(n and n * s for n, s in zip(size, self.size, strict=True)), c)
 
     def forward(self, x, train=False):
         if self.interpolation == "bilinear":
-            return self._interpolate(x, self._matrices(x)), None
-        sh, sw = self.size
-        y = xp_of(x).empty((len(x), *self.output_shape), dtype=x.dtype)
+            return self._interpolate(x, self._matrices(x, x.shape[1:3])), None
+        (n, h, w, c), (sh, sw) = x.shape, self.size
+        y = xp_of(x).empty((n, h * sh, w * sw, c), dtype=x.dtype)
         for u in range(sh):
             for v in range(sw):
                 y[:, u::sh, v::sw] = x
@@ -57,7 +58,8 @@ class UpSampling2D(Layer):
 
     def backward(self, dy, cache):
         if self.interpolation == "bilinear":
-            return self._interpolate(dy, [U.T for U in self._matrices(dy)]), {}
+            size = [n // s for n, s in zip(dy.shape[1:3], self.size, strict=True)]
+            return self._interpolate(dy, [U.T for U in self._matrices(dy, size)]), {}
         sh, sw = self.size
         return sum(dy[:, u::sh, v::sw] for u in range(sh) for v in range(sw)), {}
 
@@ -69,10 +71,10 @@ class UpSampling2D(Layer):
         y = U_w @ y.reshape(n, len(U_h), w, c)  # (OW, W) (N, OH, W, C) -> (N, OH, OW, C)
         return y
 
-    def _matrices(self, like):
-        """The interpolation matrices U_h (H s, H) and U_w (W s, W)."""
+    def _matrices(self, like, size):
+        """The interpolation matrices U_h (H s, H) and U_w (W s, W) for images x of a size."""
         xp, matrices = xp_of(like), []
-        for n, s in zip(self.input_shape[:2], self.size, strict=True):
+        for n, s in zip(size, self.size, strict=True):
             # the center of pixel i is at i + 1/2, in pixels of y and of x
             position = (xp.arange(n * s, dtype=like.dtype) + 0.5) / s - 0.5
             position = position.clip(0, n - 1)  # repeats the outermost pixel
@@ -92,6 +94,7 @@ class ZeroPadding2D(Layer):
     """
 
     splits_batch = True
+    fixed_axes = 1  # the channels
 
     def __init__(self, padding=1, name=None):
         super().__init__(name)
@@ -99,7 +102,7 @@ class ZeroPadding2D(Layer):
 
     def build(self, input_shape, rng):
         size, c = image_shape(self, input_shape)
-        return (*(n + sum(p) for n, p in zip(size, self.padding, strict=True)), c)
+        return (*(n and n + sum(p) for n, p in zip(size, self.padding, strict=True)), c)
 
     def forward(self, x, train=False):
         return _pad(x, self.padding), None
@@ -119,6 +122,7 @@ class Cropping2D(Layer):
     """
 
     splits_batch = True
+    fixed_axes = 1  # the channels
 
     def __init__(self, cropping, name=None):
         super().__init__(name)
@@ -126,16 +130,21 @@ class Cropping2D(Layer):
 
     def build(self, input_shape, rng):
         size, c = image_shape(self, input_shape)
-        output = tuple(n - sum(p) for n, p in zip(size, self.cropping, strict=True))
-        if min(output) < 1:
+        output = tuple(n and n - sum(p) for n, p in zip(size, self.cropping, strict=True))
+        self._check_output_size(output, size)
+        return (*output, c)
+
+    def _check_output_size(self, output, size):
+        if any(n is not None and n < 1 for n in output):
             raise ShapeError(
                 f"{self.title} expects cropping that leaves at least a pixel; got {self.cropping} "
                 f"on images of {size}"
             )
-        return (*output, c)
 
     def forward(self, x, train=False):
-        return _crop(x, self.cropping), None
+        y = _crop(x, self.cropping)
+        self._check_output_size(y.shape[1:3], x.shape[1:3])
+        return y, None
 
     def backward(self, dy, cache):
         return _pad(dy, self.cropping), {}
