@@ -27,6 +27,8 @@ data with neural networks.
 # of a run of seconds, and ``breaks`` the mistakes that the section "Break it on
 # purpose" can insert.
 
+import math
+
 from scratchnet.backend import RNG, to_device, to_numpy
 from scratchnet.data import load_images
 from scratchnet.gradcheck import gradcheck
@@ -286,22 +288,28 @@ title = f"Copying through {cfg.units} numbers"
 figure = curves(lines, title, "epoch", "binary cross entropy (nats per pixel)", levels)
 show(cfg, figure, "loss", "loss curves fall from the mean picture towards the copy")
 
+# %%
+# The code of each picture is drawn as a rectangle with one field per unit, black where
+# h_j is large. The units are sorted, those that are active for most pictures first.
+# Dead units come last: their fields are white in all codes.
+
+order = to_numpy(active).argsort()[::-1]
 h = encoder(x_val[:10])  # (10, 32)
+code = f"code ({cfg.units})"
 rows = {
     "original": x_val[:10].reshape(-1, 28, 28),
-    f"code ({cfg.units})": h.reshape(10, 1, -1),
+    code: to_numpy(h)[:, order].reshape(10, -1, math.gcd(cfg.units, 8)),
     "decoded": decoder(h).reshape(-1, 28, 28),
 }
-figure = image_rows(rows, "Ten pictures that were not used in training")
+figure = image_rows(rows, "Ten pictures that were not used in training", framed=[code])
 show(cfg, figure, "reconstructions", "ten pictures, their codes, and what is drawn")
 
 # %%
 # a2 is the sum of the rows of W2, row j multiplied by h_j, and b2. So row j is what
 # unit j draws: it makes the red pixels darker and the blue pixels lighter. The units
-# are sorted, those that are active for most pictures first. Dead units come last; their
-# rows are still the first weights.
+# have the places of the fields above: the first drawing belongs to the first field of
+# each code. The rows of dead units are still the first weights.
 
-order = to_numpy(active).argsort()[::-1]
 drawings = to_numpy(decoder.layers[0].W)[order].reshape(-1, 28, 28)  # (32, 784)
 figure = signed_grid(drawings, 8, f"What each unit draws; the last {dead} are dead")
 show(cfg, figure, "weights", "for each unit spots and strokes, or noise if it is dead")
@@ -330,11 +338,11 @@ report(cfg, metrics)
 # .. code-block:: text
 #
 #    symptom                             cause                         look at
-#    the loss ends at the mean picture,  learning rate far too large:  --break big_step;
-#    nearly all units are dead           the first steps kill the      the last figure
-#                                        ReLU units
-#    the loss ends at the mean picture,  weights start at 0: h stays   --break zeros
-#    all units are dead                  0, only b2 has a gradient
+#    the loss ends far above that of     learning rate far too large:  --break big_step;
+#    the mean picture, nearly all units  the first steps kill the      the last figure
+#    are dead                            ReLU units
+#    the loss ends close to that of the  weights start at 0: h stays   --break zeros
+#    mean picture, all units are dead    0, only b2 has a gradient
 #    validation rises above training     overfitting: few pictures     --units 128
 #                                        for so many weights
 
@@ -352,23 +360,19 @@ report(cfg, metrics)
 # %%
 # Exercise
 # --------
-# Open scratchnet/layers/dense.py and delete the body of ``Dense.backward``. On paper,
-# derive dx, dW and db from y = x W + b. Begin with one entry: W[d, m] appears in y[n,
-# m] of every sample n, multiplied by x[n, d]. Then write the sums as matrix products,
-# and the body of the method again:
+# On paper, derive dx, dW and db from y = x W + b. Begin with one entry: W[d, m] appears
+# in y[n, m] of every sample n, multiplied by x[n, d]. Then write the sums as matrix
+# products. Two commands for a terminal: the first writes the layer with empty methods
+# into the folder ``exercises``, the second checks what you have filled in, the formula
+# first and then its options, and says what is wrong.
 #
-# .. code-block:: python
+# .. code-block:: text
 #
-#    def backward(self, dy, x, need_dx=True, need_grads=True):
-#        dx = ...
-#        dW = ...
-#        db = ...
-#        return dx, ({"W": dW, "b": db} if self.use_bias else {"W": dW})
+#    scratchnet exercise Dense
+#    scratchnet grade exercises/dense.py
 #
-# The options need_dx and need_grads only save work; you may ignore them. To check the
-# result, run ``scratchnet gradcheck Dense`` in a terminal. It compares each gradient
-# with finite differences and lists those that differ. The answer is the function
-# ``dense_backward`` in scratchnet/layers/plain.py.
+# ``scratchnet exercise`` lists all exercises. The library is not changed.
+# ``scratchnet answer 01`` prints the answer of this lesson.
 
 # %%
 # The layers used
@@ -376,3 +380,5 @@ report(cfg, metrics)
 # Where each part is defined, and the command for a terminal that checks its gradient.
 
 print(layer_table(autoencoder, loss))
+
+# sphinx_gallery_thumbnail_number = 4

@@ -290,8 +290,8 @@ report(cfg, metrics)
 #    symptom                          cause                       look at
 #    training works, a little worse;  a wrong gradient            --break mask, and the
 #    the gradient check fails                                     check of the gradient
-#    test accuracy far below that of  batches of one class: the   --break unshuffled and
-#    the last training batches        network knows the last one  the confusion matrix
+#    the test accuracy rises slowly   batches of one class: the   --break unshuffled and
+#    and ends several percent lower   network forgets the others  the confusion matrix
 #    the training loss falls, the     overfitting: few pictures   --epochs 60, and the
 #    test loss does not               for so many weights         loss curves
 
@@ -309,11 +309,11 @@ report(cfg, metrics)
 # %%
 # Exercise
 # --------
-# Delete the division by N in the last line of ``SoftmaxCrossEntropy.backward``, in
-# scratchnet/losses.py. Which of the checks above notices it, and why does training with
-# Adam hardly change? With the optimizer ``SGD``, which learning rate would hide the
-# mistake? Run ``scratchnet gradcheck SoftmaxCrossEntropy`` to see the wrong entries,
-# and undo the change.
+# Write the loss yourself: ``scratchnet exercise SoftmaxCrossEntropy``, and then
+# ``scratchnet grade exercises/softmax_cross_entropy.py``. When all checks pass, delete
+# the division by N in your ``backward``. Which of the checks above would notice it, and
+# why does training with Adam hardly change? With the optimizer ``SGD``, which learning
+# rate would hide the mistake? The answer: ``scratchnet answer 02``.
 
 # %%
 # The layers used
@@ -321,3 +321,5 @@ report(cfg, metrics)
 # Where each part is defined, and the command for a terminal that checks its gradient.
 
 print(layer_table(model, loss, softmax))
+
+# sphinx_gallery_thumbnail_number = 3

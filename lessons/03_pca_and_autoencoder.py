@@ -301,7 +301,8 @@ report(cfg, metrics)
 # --------
 # Write PCA in two lines of NumPy, with ``np.linalg.svd`` of x - m. Then multiply the
 # two weight matrices of ``linear`` and compare the product with V^T V. The network has
-# learned other directions than PCA. Has it learned the same subspace?
+# learned other directions than PCA. Has it learned the same subspace? The answer:
+# ``scratchnet answer 03``.
 
 # %%
 # The layers used
@@ -309,3 +310,5 @@ report(cfg, metrics)
 # Where each part is defined, and the command for a terminal that checks its gradient.
 
 print(layer_table(deep, loss))
+
+# sphinx_gallery_thumbnail_number = 2

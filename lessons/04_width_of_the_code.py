@@ -300,10 +300,10 @@ report(cfg, metrics)
 # %%
 # Exercise
 # --------
-# Delete the body of ``MeanSquaredError.backward`` in scratchnet/losses.py, derive it
-# from L = 1/n sum of (y - t)^2, write it again and run
-# ``scratchnet gradcheck MeanSquaredError``. Which optimizer would hardly notice if the
-# factor 2/n were missing, and why?
+# Derive the gradient of L = 1/n sum of (y - t)^2, write the loss with
+# ``scratchnet exercise MeanSquaredError``, and check it with
+# ``scratchnet grade exercises/mean_squared_error.py``. Which optimizer would hardly
+# notice if the factor 2/n were missing, and why? The answer: ``scratchnet answer 04``.
 
 # %%
 # The layers used
@@ -311,3 +311,5 @@ report(cfg, metrics)
 # Where each part is defined, and the command for a terminal that checks its gradient.
 
 print(layer_table(models[WIDTHS[0]], loss))
+
+# sphinx_gallery_thumbnail_number = 3

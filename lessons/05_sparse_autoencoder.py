@@ -26,8 +26,6 @@ receptive field properties by learning a sparse code for natural images.
 
 import math
 
-import numpy as np
-
 from scratchnet.backend import to_device, to_numpy
 from scratchnet.callbacks import Callback
 from scratchnet.data import load_images
@@ -36,7 +34,7 @@ from scratchnet.layers import ActivityRegularization, Dense, ReLU, Sequential, S
 from scratchnet.lesson import knobs, layer_table, report, show, table
 from scratchnet.losses import MeanSquaredError
 from scratchnet.optimizers import Adam
-from scratchnet.plots import curves, image_grid, image_rows, signed_grid
+from scratchnet.plots import curves, image_grid, image_rows, signed_panels
 from scratchnet.training import evaluate, fit
 
 cfg = knobs(
@@ -259,12 +257,14 @@ history = histories["no penalty"]
 
 lines = {name: history["active"] for name, history in histories.items()}
 title = "How many units a picture activates"
-figure = curves(lines, title, "epoch", "share of active units, validation")
+label = "share of active units, validation"
+figure = curves(lines, title, "epoch", label, outside=True)
 show(cfg, figure, "active", "active units by epoch; zero for strong summed penalties")
 
 # %%
 # The codes of ten pictures, drawn as squares with one dot per unit, and the copies made
-# from them. With the penalty most of the dots are white.
+# from them. With the penalty most of the dots are white. A code that is 0 everywhere is
+# crossed out.
 
 sparse = f"mean {averaged[0]:g}"
 silent = f"sum {float(cfg.summed.split(',')[-1]):g}"
@@ -276,7 +276,8 @@ for name in ("no penalty", sparse, silent):
     rows[f"code, {name}"] = h[:, : side * side].reshape(-1, side, side)
     rows[f"copy, {name}"] = decoder(h).reshape(-1, 28, 28)
 title = f"Ten pictures, their codes ({side * side} units) and their copies"
-figure = image_rows(rows, title)
+framed = [name for name in rows if name.startswith("code")]
+figure = image_rows(rows, title, framed)
 show(cfg, figure, "codes", "codes: many dots without a penalty, few with one")
 
 # %%
@@ -284,15 +285,12 @@ show(cfg, figure, "codes", "codes: many dots without a penalty, few with one")
 # unit takes part in every picture, and need not mean anything by itself. With the
 # penalty a unit draws a stroke.
 
-tiles = []
+tiles = {}
 for name in ("no penalty", sparse):
     encoder, decoder = models[name].layers
     often = to_numpy((encoder(x_val) != 0).mean(axis=0)).argsort()[::-1][:40]
-    weights = to_numpy(decoder.layers[0].W)[often].reshape(-1, 28, 28)
-    tiles.append(weights / abs(weights).max())  # the largest weight becomes 1
-blank = np.zeros((10, 28, 28))
-title = f"What a unit draws: no penalty above, {sparse} below"
-figure = signed_grid(np.concatenate([tiles[0], blank, tiles[1]]), 10, title)
+    tiles[name] = to_numpy(decoder.layers[0].W)[often].reshape(-1, 28, 28)
+figure = signed_panels(tiles, 10, "What a unit draws")
 show(cfg, figure, "weights", "decoder weights: dots without a penalty, else strokes")
 
 # %%
@@ -333,7 +331,7 @@ report(cfg, metrics)
 # The L1 penalty also makes the activations smaller that it does not remove. Multiply
 # the codes of the sparse model by 1.05, 1.1 and 1.2 before they are decoded. Which
 # factor gives the smallest validation error, and how much smaller is it than without a
-# factor?
+# factor? The answer: ``scratchnet answer 05``.
 
 # %%
 # The layers used
@@ -341,3 +339,5 @@ report(cfg, metrics)
 # Where each part is defined, and the command for a terminal that checks its gradient.
 
 print(layer_table(build("mean", 1e-4), loss))
+
+# sphinx_gallery_thumbnail_number = 4

@@ -34,7 +34,7 @@ from scratchnet.layers import Dense, ReLU, Sequential, Sigmoid
 from scratchnet.lesson import knobs, layer_table, report, show, table
 from scratchnet.losses import MeanSquaredError
 from scratchnet.optimizers import Adam
-from scratchnet.plots import curves, image_rows, signed_grid
+from scratchnet.plots import curves, image_rows, signed_panels
 from scratchnet.training import batches, evaluate, fit, train_step
 
 cfg = knobs(
@@ -291,7 +291,7 @@ show(cfg, figure, "denoised", "noisy pictures and what each model makes of them"
 # in a large shape they are nearly equal. The roughness is the mean squared difference
 # of neighbours, divided by its value for noise: 1 for noise, 0 for a constant.
 
-rough, tiles = {}, []
+rough, tiles = {}, {}
 for name in ("ordinary", "denoising"):
     W1 = to_numpy(models[name].layers[0].layers[0].W)  # (784, 64)
     filters = W1.T.reshape(-1, 28, 28)
@@ -300,10 +300,8 @@ for name in ("ordinary", "denoising"):
     rough[f"roughness, {name}"] = float(roughness)
     strength = (filters * filters).sum(axis=(1, 2))
     strongest = strength.argsort()[::-1][:30]  # a dead unit has its weak first weights
-    tiles.append(filters[strongest] / abs(filters).max())
-blank = np.zeros((10, 28, 28))
-title = "Filters: ordinary above, denoising below"
-figure = signed_grid(np.concatenate([tiles[0], blank, tiles[1]]), 10, title)
+    tiles[name] = filters[strongest]
+figure = signed_panels(tiles, 10, "The thirty strongest filters of the encoder")
 show(cfg, figure, "filters", "encoder filters: dots if ordinary, smooth if denoising")
 
 # %%
@@ -345,7 +343,7 @@ report(cfg, metrics)
 # Another kind of noise: erase pixels. Let ``noisy`` return
 # ``x * (rng.uniform(like=x) >= sigma)``, which sets the share sigma of the pixels to 0.
 # For which sigma is the error of the denoising model as large as with Gaussian noise of
-# 0.5?
+# 0.5? The answer: ``scratchnet answer 06``.
 
 # %%
 # The layers used
@@ -353,3 +351,5 @@ report(cfg, metrics)
 # Where each part is defined, and the command for a terminal that checks its gradient.
 
 print(layer_table(denoising, loss))
+
+# sphinx_gallery_thumbnail_number = 3

@@ -323,8 +323,9 @@ report(cfg, metrics)
 # --------
 # ``Tanh.backward`` uses y, not x. Derive 1 - y^2 from the definition of tanh(x), the
 # quotient of (e^x - e^-x) and (e^x + e^-x). Then write the derivative as a function of
-# x and check it with ``scratchnet gradcheck Tanh``. The result is the same, but the
-# computation takes longer. Why?
+# x: ``scratchnet exercise Tanh`` writes the layer with empty methods, and
+# ``scratchnet grade exercises/tanh.py`` checks them. The result is the same, but the
+# computation takes longer. Why? The answer: ``scratchnet answer 08``.
 
 # %%
 # The layers used
@@ -332,3 +333,5 @@ report(cfg, metrics)
 # Where each part is defined, and the command for a terminal that checks its gradient.
 
 print(layer_table(*models.values(), loss))
+
+# sphinx_gallery_thumbnail_number = 4

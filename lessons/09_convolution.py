@@ -292,10 +292,12 @@ show(cfg, figure, "kernels", "the kernels: noise before training, edges after")
 channels = model.layers[1](conv(seen[:8]))  # (8, OH, OW, F)
 rows = {"picture": seen[:8, :, :, 0]}
 rows |= {f"kernel {f + 1}": channels[..., f] for f in range(cfg.filters)}
-figure = image_rows(rows, "Eight digits and their channels, after the ReLU")
+title = "Eight digits and their channels, after the ReLU"
+figure = image_rows(rows, title, framed=rows)
 show(cfg, figure, "channels", "eight digits, and for each kernel its map of edges")
 
-figure = image_rows(best, "Windows of test pictures to which each kernel responds most")
+title = "Windows of test pictures to which each kernel responds most"
+figure = image_rows(best, title, framed=best)
 show(cfg, figure, "windows", "for each kernel eight windows that look alike")
 
 # %%
@@ -344,7 +346,7 @@ report(cfg, metrics)
 # With ``Conv2D(cfg.filters, cfg.kernel, strides=2)`` the kernels move by two pixels at
 # a time. Which rows of the matrix P remain? Change the section "Check before you train"
 # so that all three ways use this stride (``conv2d`` has an argument for it), and see
-# whether they still agree.
+# whether they still agree. The answer: ``scratchnet answer 09``.
 
 # %%
 # The layers used
@@ -352,3 +354,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(model, loss, conv2d))
+
+# sphinx_gallery_thumbnail_number = 3

@@ -281,8 +281,9 @@ show(cfg, figure, "loss", "loss curves of both models, falling steeply, then slo
 
 channels = large.layers[0](x_val[:8]).transpose(0, 3, 1, 2)  # (8, 16, 7, 7)
 rows = {f"picture {k}": code for k, code in enumerate(channels, 1)}
-figure = image_rows(rows, "The code: 16 channels of 7x7, each row with its own scale")
-show(cfg, figure, "codes", "eight codes, 16 small pictures each; some are empty")
+title = "The code: 16 channels of 7x7, each row with its own scale; crossed out: all 0"
+figure = image_rows(rows, title, framed=rows, columns=range(1, 17))
+show(cfg, figure, "codes", "eight codes, 16 small pictures each; some are crossed out")
 
 mixed = np.concatenate([to_numpy(a[:4]) for a in kinds.values()])  # (16, 28, 28, 1)
 rows = {name: code(to_device(mixed))[..., 0].clip(0, 1) for name, code in codes.items()}
@@ -325,7 +326,7 @@ report(cfg, metrics)
 # --------
 # In ``build`` replace each pooling by a convolution with as many filters and
 # ``strides=2``. Such a layer can pass on where a stroke lies. Which of the errors in
-# the table falls?
+# the table falls? The answer: ``scratchnet answer 10``.
 
 # %%
 # The layers used
@@ -333,3 +334,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(large, loss))
+
+# sphinx_gallery_thumbnail_number = 4

@@ -327,7 +327,7 @@ report(cfg, metrics)
 # Write down the matrix M of a kernel with three numbers on a row of five pixels, with
 # one zero of padding at each end, and transpose it. M^T is the matrix of a convolution,
 # too. What is its kernel? ``flip_kernel`` in scratchnet/layers/conv/fast_paths.py
-# computes it.
+# computes it. The answer: ``scratchnet answer 11``.
 
 # %%
 # The layers used
@@ -335,3 +335,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(model, loss, conv2d_transpose))
+
+# sphinx_gallery_thumbnail_number = 4

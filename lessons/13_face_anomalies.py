@@ -296,7 +296,8 @@ report(cfg, metrics)
 # Exercise
 # --------
 # The error can be split into three: the mean squared error of the red, the green and
-# the blue numbers. Compute an AUC from each. Is one colour enough to judge?
+# the blue numbers. Compute an AUC from each. Is one colour enough to judge? The answer:
+# ``scratchnet answer 13``.
 
 # %%
 # The layers used
@@ -304,3 +305,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(*models.values(), MeanSquaredError))
+
+# sphinx_gallery_thumbnail_number = 2

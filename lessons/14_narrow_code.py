@@ -284,7 +284,7 @@ report(cfg, metrics)
 # Judge by the code in place of the copy: how far is the code of a picture from the
 # nearest code of a training picture? Compute the AUC of this distance for the anomalies
 # and for the pictures upside down, and compare it with the table. (The code is the
-# output of the layers up to the first Dense.)
+# output of the layers up to the first Dense.) The answer: ``scratchnet answer 14``.
 
 # %%
 # The layers used
@@ -292,3 +292,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(models[narrow], MeanSquaredError))
+
+# sphinx_gallery_thumbnail_number = 3

@@ -304,10 +304,11 @@ report(cfg, metrics)
 # %%
 # Exercise
 # --------
-# Another frequent mistake takes the standard deviation for the variance:
-# K = -1/(2N) sum 1 + log sigma - mu^2 - sigma. Put this K and its gradient into the
-# class ``WrongSampling``. Which of the three checks find it: the gradient check, the
-# definition of the KL, the comparison with -log p(x)?
+# Another frequent mistake takes the standard deviation for the variance: K = -1/(2N)
+# sum 1 + log sigma - mu^2 - sigma. Put this K and its gradient into the class
+# ``WrongSampling``. Which of the three checks find it: the gradient check, the
+# definition of the KL, the comparison with -log p(x)? The answer:
+# ``scratchnet answer 16``.
 
 # %%
 # The layers used
@@ -315,3 +316,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(wrong.model, wrong.loss))
+
+# sphinx_gallery_thumbnail_number = 3

@@ -281,6 +281,7 @@ report(cfg, metrics)
 # Decode codes from N(0, t^2) with t = 0.5, 0.7 and 0.9 instead of 1. The pictures look
 # better. Are they as varied as the training pictures? Measure the mean distance of each
 # decoded picture to the nearest OTHER decoded picture, and the same for real pictures.
+# The answer: ``scratchnet answer 17``.
 
 # %%
 # The layers used
@@ -288,3 +289,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(vae.model, vae.loss))
+
+# sphinx_gallery_thumbnail_number = 2

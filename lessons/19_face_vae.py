@@ -317,7 +317,8 @@ report(cfg, metrics)
 # Exercise
 # --------
 # Give each pixel and colour an s of its own, the root of its mean squared error over
-# the training pictures. Which of the scores gets a higher AUC, and why?
+# the training pictures. Which of the scores gets a higher AUC, and why? The answer:
+# ``scratchnet answer 19``.
 
 # %%
 # The layers used
@@ -325,3 +326,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(vae.model, vae.loss))
+
+# sphinx_gallery_thumbnail_number = 3

@@ -37,7 +37,7 @@ from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.models.gan import GAN
 from scratchnet.models.judge import Judge
 from scratchnet.optimizers import Adam
-from scratchnet.plots import bars, image_grid, image_rows, panels
+from scratchnet.plots import curves, heat_map, image_grid, image_rows, panels
 
 cfg = knobs(
     "20_gan",
@@ -285,8 +285,20 @@ groups = {}
 for side, chance in {"L_D": 2 * math.log(2), "L_G": math.log(2)}.items():
     lines = {title: sixty(runs[title][side]) for title in ("as stated", "repaired")}
     groups[side] = lines | {"chance level": [chance] * len(lines["repaired"])}
-figure = panels(groups, "Losses of D and G", "sixtieth of the run", "nats", columns=2)
+at = np.linspace(0, cfg.epochs, len(lines["repaired"]) + 1)[1:]  # the ends of the parts
+figure = panels(groups, "Losses of D and G", "epoch", "nats", columns=2, x=at)
 show(cfg, figure, "losses", "both losses over time: wide swings as stated, else calm")
+
+# %%
+# The quality of the samples is measured by the judge: the distance of their features
+# from those of real test pictures. This is an error, and it falls where L_G does not.
+
+lines = {title: runs[title]["distance"] for title in ("as stated", "repaired")}
+levels = {"recipe, at its end": history["distance"][-1], "real pictures": floor}
+at = [max(cfg.epochs // 5, 1) * (i + 1) for i in range(len(lines["repaired"]))]
+title = "Distance of the samples from real pictures"
+figure = curves(lines, title, "epoch", "distance", levels, x=at)
+show(cfg, figure, "distance", "distance by epoch: larger as stated than repaired")
 
 # %%
 # Do samples differ, or are they one picture? Every row has the same twelve codes.
@@ -300,8 +312,9 @@ show(cfg, figure, "pictures", "rows of equal blots as stated, and digits in the 
 
 shares = {title: 100 * run["shares"] for title, run in runs.items()}
 shares["real pictures"] = 100 * judge.shares(test)
-figure = bars(shares, "Classes of the samples", "digit", "share (%)", first=0)
-show(cfg, figure, "shares", "share of each digit: one bar of nearly all if collapsed")
+title = "Classes of the samples: share of each digit in percent"
+figure = heat_map(shares, title, "digit", range(10), "share (%)", numbers="{:.0f}")
+show(cfg, figure, "shares", "share of each digit: one of nearly all if collapsed")
 
 # %%
 # Expected against reference
@@ -357,7 +370,8 @@ report(cfg, metrics)
 # --------
 # Let G maximize L_D instead: write a subclass of ``GAN`` whose ``generator_gradients``
 # uses the target 0 and changes the sign of da. Print the norm of the gradient of G in
-# every epoch, for both losses. How do the two differ while D is sure of itself?
+# every epoch, for both losses. How do the two differ while D is sure of itself? The
+# answer: ``scratchnet answer 20``.
 
 # %%
 # The layers used
@@ -365,3 +379,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(through, loss, Judge))
+
+# sphinx_gallery_thumbnail_number = 4

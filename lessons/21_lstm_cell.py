@@ -30,7 +30,7 @@ from scratchnet.layers.plain import lstm_step, lstm_step_backward
 from scratchnet.lesson import knobs, layer_table, report, show, table
 from scratchnet.losses import MeanSquaredError
 from scratchnet.optimizers import Adam
-from scratchnet.plots import curves
+from scratchnet.plots import curves, panels
 from scratchnet.training import fit
 
 cfg = knobs(
@@ -246,15 +246,21 @@ print(f"answering the mean: {mean_answer:.4f}")
 # %%
 # Look
 # ----
-# First the gradients before training. On the logarithmic scale a straight line means
-# that each step back multiplies the gradient by the same factor, which for an LSTM is
-# about sigmoid(b).
+# First the gradients. On the logarithmic scale a straight line means that each step
+# back multiplies the gradient by the same factor, which for an untrained LSTM is about
+# sigmoid(b). The gradient of the untrained simple RNN reaches far, too, because its
+# first U is orthogonal: this is needed to learn the task, but it is not enough.
+#
+# After training the gradient of the LSTM is largest at the first step, which is the
+# number to remember. That of the simple RNN is largest at the last steps, which contain
+# nothing but noise.
 
+after = {f"LSTM, b = {cfg.forget_bias:g}": gradient_norms(lstm)}
+after["simple RNN"] = gradient_norms(simple)
+groups = {"before training": norms, "after training": after}
 title = "How far back the gradient of the last output reaches"
-figure = curves(norms, title, "steps back", "norm of dL/dx at that step", log=True)
-show(
-    cfg, figure, "gradient", "gradient norms of four layers: the larger b, the flatter"
-)
+figure = panels(groups, title, "steps back", "norm of dL/dx", 2, log=True)
+show(cfg, figure, "gradient", "gradient norms before and after training, by steps back")
 
 # %%
 # Then the errors. The level is the error of a model that knows nothing about the
@@ -309,7 +315,7 @@ report(cfg, metrics)
 # --------
 # Set U of the forget gate and W of the forget gate to zero, and b of the forget gate to
 # 20, before training. Then f is 1 at all steps. Which other gate has to learn something
-# now, and what?
+# now, and what? The answer: ``scratchnet answer 21``.
 
 # %%
 # The layers used
@@ -317,3 +323,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(lstm, simple, loss))
+
+# sphinx_gallery_thumbnail_number = 2

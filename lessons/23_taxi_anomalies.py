@@ -319,7 +319,8 @@ report(cfg, metrics)
 # --------
 # In the taxi series the night when the clocks went back (11-02) has the highest
 # distance, but only about the fifth place by the mean square. Draw S as an image. Which
-# property of the errors on training days explains the difference?
+# property of the errors on training days explains the difference? The answer:
+# ``scratchnet answer 23``.
 
 # %%
 # The layers used
@@ -327,3 +328,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(*models.values(), loss))
+
+# sphinx_gallery_thumbnail_number = 3

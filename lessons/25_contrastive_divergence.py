@@ -47,7 +47,7 @@ from scratchnet.boltzmann.machine.gibbs import EVEN, ODD, half_sweep
 from scratchnet.boltzmann.plain import cd_gradient, gibbs_sweep, sample_h_given_v
 from scratchnet.data import bars_and_stripes
 from scratchnet.lesson import knobs, layer_table, report, show, table
-from scratchnet.plots import bars, curves, image_grid, signed_grid
+from scratchnet.plots import bars, image_grid, panels, signed_grid
 
 cfg = knobs(
     "25_contrastive_divergence",
@@ -287,20 +287,20 @@ print(f"entropy of the data {entropy:.3f} nats: no model can be better")
 # %%
 # Look
 # ----
-# The negative log-likelihood during training, without the first fifth, in which it
-# falls from 11 nats. CD-1 passes a minimum and increases again. CD-1 has no way of
-# noticing it: its updates do not follow the gradient of the likelihood.
+# The log-likelihood during training, without the first fifth, in which it rises from
+# -11 nats. That of CD-1 has a maximum, the triangle, and decreases afterwards. CD-1 has
+# no way of noticing it: its updates do not follow the gradient of the likelihood.
 
 interval = max(cfg.updates // 25, 1)
 update = [interval * i for i in range(len(history["CD-1"]))][5:]
-late = {name: nll[5:] for name, nll in history.items()}
-levels = {"entropy of the data": entropy}
-title = f"Negative log-likelihood from update {update[0]} on"
-figure = curves(late, title, "update", "mean of -log p(v) (nats)", levels, x=update)
-figure.axes[0].set_xticks(update[::5], update[::5])
-figure.axes[0].margins(y=0.15)  # space for the legend
-figure.axes[0].legend(ncols=4, loc="upper center")
-show(cfg, figure, "likelihood", "four curves: that of CD-1 passes a minimum and rises")
+late = {name: [-value for value in nll[5:]] for name, nll in history.items()}
+groups = {k: {n: late[n] for n in late if n.startswith(k)} for k in ("CD", "PCD")}
+levels = {"exact gradient, at its end": -nll_exact[-1], "best possible": -entropy}
+title = f"Log-likelihood from update {update[0]} on"
+figure = panels(groups, title, "update", "mean of log p(v)", 2, update, levels)
+peak = max(range(len(update)), key=late["CD-1"].__getitem__)
+figure.axes[0].plot(update[peak], late["CD-1"][peak], "kv")
+show(cfg, figure, "likelihood", "four curves: that of CD-1 passes a maximum and falls")
 
 # %%
 # The probability of each picture, in descending order. The log-likelihood is a mean of
@@ -346,7 +346,7 @@ report(cfg, metrics)
 #    CD-1 is worse than in the figure   v is reconstructed from     --break
 #                                       probabilities of h, as in   probabilities
 #                                       an autoencoder
-#    PCD-1 ends at 8 nats, with jumps   too few chains for a mean   --break few_chains
+#    PCD-1 ends above 9 nats, jumping   too few chains for a mean   --break few_chains
 #    PCD ends far above its minimum     the rate does not fall,     --break constant
 #                                       so the noise stays
 
@@ -364,11 +364,11 @@ report(cfg, metrics)
 # %%
 # Exercise
 # --------
-# Write a trainer of your own: a class with the method ``model_statistics(self, rbm,
-# data, rng, clamp=None)``, which starts k Gibbs sweeps in each update from pictures
-# whose pixels are 0 or 1 with probability 1/2. Add it to ``trainers`` with k = 1 and k
-# = 10. Where does its likelihood end, compared with CD-k, and for which k does it
-# become better than CD-1?
+# Write a trainer of your own: a class with the method
+# ``model_statistics(self, rbm, data, rng, clamp=None)``, which starts k Gibbs sweeps in
+# each update from pictures whose pixels are 0 or 1 with probability 1/2. Add it to
+# ``trainers`` with k = 1 and k = 10. Where does its likelihood end, compared with CD-k,
+# and for which k does it become better than CD-1? The answer: ``scratchnet answer 25``.
 
 # %%
 # The layers used
@@ -376,3 +376,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(EnergyModel, half_sweep, CD, PCD, Exact, LikelihoodOptimizer))
+
+# sphinx_gallery_thumbnail_number = 2

@@ -357,7 +357,8 @@ report(cfg, metrics)
 # --------
 # Let the constant answer be one for each film: the majority of its own ratings in
 # ``train``. Which of the bars above are still better? Then give ``script`` a learning
-# rate: which value gives the fewest wrong answers?
+# rate: which value gives the fewest wrong answers? The answer:
+# ``scratchnet answer 27``.
 
 # %%
 # The layers used
@@ -365,3 +366,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(RatingRBM, RatingBaseline, Bernoulli))
+
+# sphinx_gallery_thumbnail_number = 2

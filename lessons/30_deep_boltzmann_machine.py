@@ -299,16 +299,16 @@ bounds = {}
 for name, layers in starts.items():
     bounds[name] = []
     for _ in range(6):
-        bounds[name].append(Z - float(lower_bound(model, layers).mean()))
+        bounds[name].append(float(lower_bound(model, layers).mean()) - Z)
         layers = sweep(model, layers, clamped=0)
-levels = {"-log p(v)": history["log p, test"][-1]} if small else {}
-title, label = "No sweep of mean field lowers the bound", "-bound (nats per digit)"
+levels = {"log p(v)": -history["log p, test"][-1]} if small else {}
+title, label = "No sweep of mean field lowers the bound", "bound (nats per digit)"
 figure = curves(bounds, title, "sweeps", label, levels, x=range(6))
 show(
     cfg,
     figure,
     "mean_field",
-    "two curves that fall in a few sweeps to just above a line",
+    "two curves that rise in a few sweeps to just below a line",
 )
 
 label = "-log p(v), or -bound (nats)"
@@ -359,7 +359,8 @@ report(cfg, metrics)
 # Exercise
 # --------
 # Give the machine a third hidden layer, ``DBM((16, 10, 10))``, and compare. What does
-# ``compose_dbm`` do with the weights of the RBM in the middle, and why?
+# ``compose_dbm`` do with the weights of the RBM in the middle, and why? The answer:
+# ``scratchnet answer 30``.
 
 # %%
 # The layers used
@@ -367,3 +368,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(DBM, mean_field, compose_dbm))
+
+# sphinx_gallery_thumbnail_number = 4

@@ -11,8 +11,8 @@ Sample digits of a chosen class from two deep models, and have a classifier read
 - half a picture and a label, and how the machine completes them.
 
 **Facts**: 25 s on a laptop with scikit-learn's digits, 8x8, bundled. Before this: 30,
-deep Boltzmann machine. Next: nothing, this is the last lesson. Paper: Hinton, Osindero
-and Teh (2006), A fast learning algorithm for deep belief nets, section 7.
+deep Boltzmann machine. Next: 32, bug zoo. Paper: Hinton, Osindero and Teh (2006), A fast
+learning algorithm for deep belief nets, section 7.
 
 .. math:: p(v | y) = \sum_h p(v | h_1) \, p(h_1, h_2 | y)
 """
@@ -311,7 +311,7 @@ report(cfg, metrics)
 # --------
 # Hold two label units of the Boltzmann machine at 1 at the same time, 3 and 8. What do
 # the samples look like? Why is this impossible in the belief network, whose label is a
-# softmax group?
+# softmax group? The answer: ``scratchnet answer 31``.
 
 # %%
 # The layers used
@@ -319,3 +319,5 @@ report(cfg, metrics)
 # Where each part is defined, and the check that proves it.
 
 print(layer_table(dbn, BeliefNetwork, Labelled, dbm))
+
+# sphinx_gallery_thumbnail_number = 3

@@ -1,4 +1,4 @@
-"""Command line: scratchnet lessons | run | gradcheck | data | doctor."""
+"""Command line: scratchnet lessons | run | exercise | grade | gradcheck | data | doctor | ..."""
 
 import argparse
 import itertools
@@ -51,6 +51,13 @@ def _run(arguments):
     command.set_defaults(do=run_lesson)
 
     command = commands.add_parser(
+        "compare", help="two runs side by side: scratchnet compare 01 --break big_step"
+    )
+    command.add_argument("number", help="the lesson's number or name")
+    command.add_argument("flags", nargs=argparse.REMAINDER, help="flags of the second run")
+    command.set_defaults(do=compare_runs)
+
+    command = commands.add_parser(
         "gradcheck",
         help="check the gradients of layers and losses",
         epilog="Boltzmann machines: see scratchnet.boltzmann.check_gradient.",
@@ -66,8 +73,41 @@ def _run(arguments):
     )
     command.set_defaults(do=show_data)
 
+    command = commands.add_parser(
+        "page", help="write a page of a trained model: chains, latent, step"
+    )
+    command.add_argument("kind", choices=("chains", "latent", "step"))
+    command.add_argument("--model", help=".npz file; by default a small model is trained")
+    command.add_argument("--data", help="images to show with --model: digits, mnist, a file")
+    command.add_argument("--to", help="file of the page, by default KIND.html")
+    command.set_defaults(do=write_page)
+
     command = commands.add_parser("doctor", help="show versions, BLAS, GPU, folders")
     command.set_defaults(do=show_doctor)
+
+    command = commands.add_parser("exercise", help="write an exercise, or list them")
+    command.add_argument("name", nargs="*", help="its name: Dense; without one all are listed")
+    command.add_argument("--to", default="exercises", help="folder, by default ./exercises")
+    command.add_argument("--force", action="store_true", help="write over an existing file")
+    command.set_defaults(do=write_exercise)
+
+    command = commands.add_parser("grade", help="grade an answer: scratchnet grade dense.py")
+    command.add_argument("file", help="the file that `scratchnet exercise` wrote, filled in")
+    command.set_defaults(do=grade_answer)
+
+    command = commands.add_parser("progress", help="list the graded exercises")
+    command.add_argument("--to", default="exercises", help="folder, by default ./exercises")
+    command.set_defaults(do=show_progress)
+
+    command = commands.add_parser("zoo", help="show typical errors, and the checks that find them")
+    command.add_argument("name", nargs="?", help="only this error, with its code")
+    command.add_argument("--quick", action="store_true", help="shorter training")
+    command.set_defaults(do=show_errors)
+
+    command = commands.add_parser("answer", help="answer the open question of a lesson")
+    command.add_argument("lesson", help="the lesson's number: 17")
+    command.add_argument("--run", action="store_true", help="run the script of the answer")
+    command.set_defaults(do=show_answer)
 
     options = parser.parse_args(arguments)
     try:
@@ -105,15 +145,28 @@ def list_lessons(options):
 
 def run_lesson(options):
     """Run a lesson as `python lessons/NN_name.py` would, with its own flags."""
-    lessons = find_lessons()
-    name = Path(options.number).name.removesuffix(".py")
-    number = name[:2] if name in {path.stem for path in lessons.values()} else name.zfill(2)
-    if number not in lessons:
-        raise unknown_name("lesson", options.number, lessons)
-    path = str(lessons[number])
+    path = str(_find_lesson(options.number))
     sys.argv = [path, *options.flags]
     runpy.run_path(path, run_name="__main__")
     return 0
+
+
+def compare_runs(options):
+    """Run a lesson twice, where a run is missing, and write a page with both side by side."""
+    from scratchnet.compare import compare
+
+    print(f"page    {compare(_find_lesson(options.number), options.flags)}")
+    return 0
+
+
+def _find_lesson(name):
+    """Path of the lesson with this number or name."""
+    lessons = find_lessons()
+    stem = Path(name).name.removesuffix(".py")
+    number = stem[:2] if stem in {path.stem for path in lessons.values()} else stem.zfill(2)
+    if number not in lessons:
+        raise unknown_name("lesson", name, lessons)
+    return lessons[number]
 
 
 def check_gradients(options):
@@ -149,8 +202,62 @@ def check_gradients(options):
     return 1 if wrong else 0
 
 
+def show_errors(options):
+    """Print the tables of the bug zoo, or the code of one error and what finds it."""
+    from scratchnet.zoo.command import show_zoo
+
+    show_zoo(options.name, options.quick)
+    return 0
+
+
 def _plain(name):
     return re.sub("[_-]", "", name).lower()
+
+
+def write_exercise(options):
+    """Write the file of one exercise, or list all with the results of those that are graded."""
+    from scratchnet.exercises import catalogue, files
+    from scratchnet.lesson import table
+
+    if not options.name:
+        print(table(("exercise", "lesson", "subject", "result"), files.listing(options.to)))
+        return 0
+    path = files.write(catalogue.find(" ".join(options.name)), options.to, options.force)
+    print(f"{path}: fill it in, then run: scratchnet grade {path}")
+    return 0
+
+
+def grade_answer(options):
+    """Grade an answer and print what passes; returns exit code 1 unless everything passes."""
+    from scratchnet.exercises.grading import grade
+
+    result = grade(options.file)
+    print(result)
+    return 0 if result.ok else 1
+
+
+def show_progress(options):
+    """Print the results of the graded exercises in a folder."""
+    from scratchnet.exercises.files import listing
+    from scratchnet.lesson import table
+
+    rows = [row for row in listing(options.to) if row[-1] != "-"]
+    if rows:
+        print(table(("exercise", "lesson", "subject", "result"), rows))
+    done = sum(row[-1] == "passes" for row in rows)
+    print(f"{done} of {len(listing(options.to))} exercises pass in {options.to}")
+    return 0
+
+
+def show_answer(options):
+    """Print the answer to the open question of a lesson, or run its script."""
+    from scratchnet.exercises.answers import answer_to, run_answer
+
+    if options.run:
+        run_answer(options.lesson)
+    else:
+        print(answer_to(options.lesson))
+    return 0
 
 
 def show_data(options):
@@ -170,6 +277,14 @@ def show_data(options):
     for part in ("x_train", "y_train", "x_test", "y_test"):
         array = getattr(data, part)
         print(f"{part:8}  {array.shape!s:18}  {array.dtype}  {array.min():g} .. {array.max():g}")
+    return 0
+
+
+def write_page(options):
+    """Write the page of a model to an .html file, see `scratchnet.pages`."""
+    from scratchnet.pages.command import make_page
+
+    make_page(options.kind, options.model, options.data, options.to)
     return 0
 
 

@@ -3,31 +3,71 @@
 Each function takes and returns arrays of one floating-point dtype, NumPy or CuPy.
 """
 
-from scratchnet.backend import xp_of
+from scratchnet.backend import on_host, overflow_to_infinity, xp_of
+
+
+def relu(x, out=None):
+    """Positive part max(x, 0), elementwise.
+
+    Plain form: ``xp.maximum(x, 0)``, with the same result. In CPU memory 0 is an array of zeros of
+    one sample's shape instead: NumPy reads an array with vector instructions and a single number
+    without them, which takes up to three times as long.
+
+    Parameters
+        out   an array like x, or x itself, into which the result is written
+
+    >>> import numpy as np
+    >>> relu(np.array([[-1.0, 2.0]]))
+    array([[0., 2.]])
+    """
+    xp = xp_of(x)
+    return xp.maximum(x, xp.zeros(x.shape[1:], x.dtype) if on_host(x) else 0, out=out)
 
 
 def sigmoid(x, out=None):
     """Logistic function s(x) = 1 / (1 + exp(-x)), elementwise.
 
-    exp(-x) overflows for large negative x, so s(x) is computed from tanh, which cannot overflow:
+    For large negative x, exp(-x) overflows to infinity, and 1 / infinity is 0, the right result to
+    all digits.
 
-        tanh(x/2) = (1 - exp(-x)) / (1 + exp(-x)) = 2 s(x) - 1        s(x) = (tanh(x/2) + 1) / 2
-
-    In float32 the result is exactly 0 below about x = -20 and exactly 1 above 17, and log(0) is
+    In float32 the result is exactly 0 below about x = -89 and exactly 1 above 17, and log(0) is
     -inf. Compute log s(x) with `log_sigmoid`, from x itself.
 
     Parameters
         out   an array like x, or x itself, into which the result is written
 
     >>> import numpy as np
-    >>> sigmoid(np.array([0.0, 1000.0]))
-    array([0.5, 1. ])
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
     """
     xp = xp_of(x)
-    y = xp.multiply(x, 0.5, out=out)  # x / 2
-    xp.tanh(y, out=y)  # in place, because a new array takes as long as the computation
-    y *= 0.5
-    y += 0.5
+    y = xp.negative(x, out=out)
+    with overflow_to_infinity():
+        xp.exp(y, out=y)  # in place, because a new array takes as long as the computation
+    y += 1
+    return xp.divide(1, y, out=y)
+
+
+def log1p(e):
+    """Logarithm log(1 + e) for e in [0, 1], elementwise, also where 1 + e rounds to 1.
+
+    Plain form: ``xp.log1p``, with the same result up to rounding. In CPU memory it is computed from
+    log, which NumPy computes several times as fast: with u the rounded 1 + e and r = e - (u - 1)
+    what the rounding has lost,
+
+        log(1 + e) = log(u + r) = log(u) + r / u        up to (r / u)^2, which is below rounding
+
+    >>> import numpy as np
+    >>> log1p(np.array([0.0, 1e-20]))
+    array([0.e+00, 1.e-20])
+    """
+    xp = xp_of(e)
+    if not on_host(e):
+        return xp.log1p(e)
+    u = 1 + e
+    y = e - (u - 1)  # r
+    y /= u
+    y += xp.log(u)
     return y
 
 
@@ -39,7 +79,9 @@ def softplus(x):
     array([   0., 1000.])
     """
     xp = xp_of(x)
-    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+    y = log1p(xp.exp(-xp.abs(x)))
+    y += relu(x)
+    return y
 
 
 def log_sigmoid(x):

@@ -3,8 +3,8 @@
     python long_group.py waiting|computing [without prctl] [held]
 
 It prints the process ids of the ranks. "waiting": the ranks meet at one barrier after another;
-"computing": those of rank 1 and 2 compute without end. "held": another process has the pipes of rank 0 open for three seconds. After Ctrl-C
-the script prints "interrupted".
+"computing": those of rank 1 and 2 compute without end. "held": another process has the pipes of
+rank 0 open for three seconds. After Ctrl-C the script prints "interrupted".
 """
 
 import os
