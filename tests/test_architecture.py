@@ -26,7 +26,7 @@ ORDER = {
         saving workers training_checks training_run training_step training sequence_training
         callbacks gradcheck_contract gradcheck_patterns gradcheck_formulas gradcheck_retries
         gradcheck_causes gradcheck gradcheck_cases models boltzmann data plots pages
-        xray lesson compare exercises doctor cli __main__
+        xray lesson compare zoo exercises doctor cli __main__
     """.split(),
     "scratchnet.layers": """
         plain shapes parameters base * conv summary sequential skip weight_regularization

@@ -6,6 +6,7 @@ project tests against.
 
 import copy
 import inspect
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -279,3 +280,10 @@ def test_a_copy_computes_the_same_and_shares_nothing(case):
         for array in arrays_in([layer.named_parameters(), layer.named_state()]):
             for other in arrays_in([copied.named_parameters(), copied.named_state()]):
                 assert not np.shares_memory(array, other)
+
+
+@over(CASES)
+def test_a_pickled_layer_computes_the_same(case):
+    layer, x, _ = example(case, n=2)
+    copied = pickle.loads(pickle.dumps(layer))
+    assert bits(copied(x)) == bits(layer(x))
