@@ -25,6 +25,7 @@ Evaluating Derivatives, on the derivatives that a program computes.
 # takes each fifth error of the catalogue only.
 
 from scratchnet.gradcheck import gradcheck
+from scratchnet.layers import ReLU
 from scratchnet.lesson import knobs, layer_table, report, show, table
 from scratchnet.plots import captioned, curves, mark_table
 from scratchnet.zoo import FAULTS
@@ -101,12 +102,13 @@ print(right.model.summary())
 # %%
 # Check before you train
 # ----------------------
-# The right network passes. For the wrong layer alone, gradcheck prints a sentence about
-# the cause.
+# The right network passes, and so does the ReLU of the library. For the wrong layer
+# alone, gradcheck prints a sentence about the cause.
 
 few, t_few = x[:4] + 0.01, t[:4]
 print(gradcheck(right.model, few, t_few, loss=right.objective, samples=12))
 part = next(layer for layer in wrong.model.layers if type(layer) is fault.wrong)
+print(gradcheck(ReLU(), few - few.mean()))
 print(gradcheck(part, few - few.mean()))
 
 # %%
@@ -222,6 +224,6 @@ report(cfg, metrics)
 # ---------------
 # Where each part is defined, and the check that proves it.
 
-print(layer_table(results, train, gradcheck))
+print(layer_table(ReLU, results, train, gradcheck))
 
 # sphinx_gallery_thumbnail_number = 2

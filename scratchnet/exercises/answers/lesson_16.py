@@ -2,9 +2,9 @@
 
 With log sigma = v / 2 the wrong KL is K = -1/2 (1 + v/2 - mu^2 - exp(v/2)), and its gradient is
 right for this K: dv = -1/4 (1 - exp(v/2)). The gradient check finds nothing. The definition of
-the KL finds it: K differs from the mean of log q - log p. The comparison with -log p(x) finds it
-only if the loss falls below -log p(x). This K is smaller than the right one for small sigma (v/4
-in place of v/2), so that the loss can be too small, but not as far as in the lesson.
+the KL finds it: K is 1.2 in place of 2.3, the mean of log q - log p. The comparison with -log
+p(x) does not find it here: the loss stays above. This K, too, is smaller than the right one for
+small sigma, but not by enough for a loss below -log p(x).
 """
 
 import numpy as np

@@ -1,6 +1,10 @@
 """Answer to lesson 19: a standard deviation s for each pixel and colour.
 
-TO BE WRITTEN
+The AUC of the error rises a little, and so does that of the sum of error and KL: an error at a
+pixel that varies much from one normal picture to the next is divided by a large s and counts
+less, so that errors at quiet pixels decide. The score KL does not contain s and stays as it is.
+It is below 0.5: the codes of anomalies are nearer to 0 than those of normal pictures. The script
+takes smaller pictures than the lesson.
 """
 
 import numpy as np

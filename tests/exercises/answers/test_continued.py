@@ -111,12 +111,18 @@ CLAIMS = {  # what the words of an answer say about its numbers
     "15": lambda n: (
         n["within 0.5, codes with |z| < 2"] > 0.9 and n["within 0.5, codes with |z| > 2"] < 0.8
     ),
+    "16": lambda n: (
+        n["relative error in the gradient check"] < 1e-6
+        and n["K by the formula"] < 0.7 * n["K by its definition, mean of log q - log p"]
+        and n["loss as trained"] > n["-log p(x)"]
+    ),
     "17": lambda n: (
         n["decoded, t = 0.5"] < n["decoded, t = 0.9"] < n["decoded, t = 1.0"] < n["real pictures"]
     ),
     "18": lambda n: (
         n["edges, beta 10, from mu"] < n["edges, beta 10, from z"] < n["edges, beta 1, from mu"]
     ),
+    "19": lambda n: n["AUC, error with an s for each pixel"] > n["AUC, MSE"] and n["AUC, KL"] < 0.5,
     "20": lambda n: n["-log D: norm in epoch 6"] > n["maximal L_D: norm in epoch 6"],
     "21": lambda n: (
         n["of what it adds later, with x_t"] < 0.3 < 0.8 < n["of what it adds later, with x_1"]
@@ -154,6 +160,11 @@ CLAIMS = {  # what the words of an answer say about its numbers
         n["label 3: read as 3"] > 0.7
         and 0.1 < n["label 3 and 8: read as 3"] < 0.7
         and 0.1 < n["label 3 and 8: read as 8"] < 0.8
+    ),
+    "33": lambda n: (
+        n["numbers / P, its own stretch"] == 0.25
+        and n["numbers / P, all parameters"] == 2
+        and n["difference of the updates"] == 0
     ),
 }
 
