@@ -138,11 +138,11 @@ LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
         grid(pool_size=[2, (3, 2)], strides=[None, (1, 2)], padding=["valid", "same", AT_EDGES]),
         [ODD, GRAY],
     ),
+    "BatchNormalization": (grid(momentum=[0.99, 0.5], **NORMALIZED), [VECTOR, IMAGE]),
     "Bidirectional": (
         grid(layer=_bidirectional_layers(), merge=["add", "concatenate"]),
         [(1, 3), (6, 3)],
     ),
-    "BatchNormalization": (grid(momentum=[0.99, 0.5], **NORMALIZED), [VECTOR, IMAGE]),
     "Conv2D": (
         grid(filters=[2, 4], kernel_size=[(3, 2)], strides=[1, (2, 3)], padding=PADDING)
         + grid(filters=[2], kernel_size=[2], padding=["same"], dilation_rate=[1, (1, 2)])
@@ -229,7 +229,10 @@ LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
         [ODD, GRAY],
     ),
     "UpSampling2D": (grid(size=[2, (1, 3)], interpolation=["nearest", "bilinear"]), [ODD, GRAY]),
-    "WeightRegularization": (grid(inner=[_twice], l1=[0.3, 0.0], l2=[0.7, 0.0]), [VECTOR]),
+    "WeightRegularization": (
+        grid(inner=[_twice], l1=[0.3, 0.0], l2=[0.7, 0.0]) + grid(inner=[_normalized], l2=[0.1]),
+        [VECTOR],
+    ),
     "ZeroPadding2D": (grid(padding=[1, (1, 0), ((0, 1), (2, 0))]), [ODD, GRAY]),
     "TimeDistributed": (grid(layer=[lambda: layers.Dense(2), layers.Tanh]), [(2, 5), (1, 3)]),
 }

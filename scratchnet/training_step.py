@@ -18,6 +18,7 @@ patches of a shard fit into a core's cache, and copying patches takes longer tha
 import copy
 import itertools
 import math
+from typing import Any
 
 from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.batch_rows import batch_rows
@@ -150,7 +151,7 @@ def on_threads(
     alone = size == 1 or not on_host(x) or choose(size)[0] in ("alone", "mpi")
     if alone or not splits_batch(model, loss):
         return step(model, loss, optimizer, x, target)
-    results = [()] * size
+    results: list[Any] = [None] * size
 
     def work(group):
         mine = rows_of(group, len(x))

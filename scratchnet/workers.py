@@ -21,7 +21,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -139,14 +139,15 @@ def operations(model: Layer) -> float:
     total = 0.0
     for layer in model.named_layers().values():
         size = sum(p.value.size for p in layer.params.values())
-        shapes = [s for s in (layer.input_shape, layer.output_shape) if _is_shape(s)]
+        both: list[Any] = [layer.input_shape, layer.output_shape]
+        shapes = [shape for shape in both if _is_shape(shape)]
         if size and shapes:
             places = [math.prod(s[:-1]) for s in shapes]
             total += 6 * size * (min(places) if len(shapes[0]) == 3 else max(places))
     return total
 
 
-def _is_shape(shape):
+def _is_shape(shape: Any) -> TypeGuard[tuple[int, ...]]:
     return isinstance(shape, tuple) and all(isinstance(n, int) for n in shape)
 
 
@@ -194,21 +195,22 @@ def start(
     inference = not optimizers
     if not on_host(x) or not all(splits_batch(m, loss, inference) for m in models):
         return work(ALONE)
-    group = member(workers)
-    if isinstance(workers, Group) or (group is not None and not inference):
-        return work(group)
+    if isinstance(workers, Group):
+        return work(workers)
+    if workers is None and mpi_size() > 1 and not inference:
+        return work(mpi_world())
     size, kind = (workers.size, workers.kind) if isinstance(workers, Workers) else (workers, None)
     if size is None:
         least = MIN_OPERATIONS_OF_A_START if inference else MIN_OPERATIONS
         size = worker_count(models, min(batch_size, len(x)), least, passes=1 if inference else 3)
         if worker_count(models, len(x), MIN_OPERATIONS_OF_A_START) == 1:
             size = 1
-    if not _is_shape(models[-1].output_shape):  # the size of the predictions is not known
-        size = 1
+    shape: Any = models[-1].output_shape
     kind = kind or choose(size)[0]
-    if size == 1 or kind in ("alone", "mpi"):
+    unknown = outputs and not _is_shape(shape)  # numbers of the predictions, to be exchanged
+    if size == 1 or unknown or kind in ("alone", "mpi"):
         return work(ALONE)
-    arrays, capacity = [], outputs * math.prod(models[-1].output_shape)
+    arrays, capacity = [], outputs * math.prod(shape) if outputs else 0
     for model, optimizer in zip(models, optimizers, strict=False):
         arrays += share(model, optimizer, kind)
         capacity = max(capacity, arrays[-1].size)

@@ -11,6 +11,7 @@ from scratchnet.layers import (
     Conv2D,
     Cropping2D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
     MaxPooling2D,
     MaxUnpooling2D,
     ShapeError,
@@ -158,3 +159,25 @@ def test_without_nan_the_paths_for_windows_that_do_not_overlap_give_the_same_bit
     assert (indices == general_indices[:2]).all()
     dx, general_dx = layer.backward(dy[:2], cache)[0], layer.backward(dy, general_cache)[0]
     assert (dx == general_dx[:2]).all()
+
+
+def test_the_first_of_equal_global_maxima_gets_the_gradient():
+    layer = GlobalMaxPooling2D()
+    layer.build((2, 3, 2), 0)
+    x = np.zeros((1, 2, 3, 2), "float32")
+    x[0, 0, 2, 0] = x[0, 1, 0, 0] = 5
+    y, cache = layer.forward(x)
+    np.testing.assert_array_equal(y, [[5, 0]])
+    dx, _ = layer.backward(np.array([[3, 7]], "float32"), cache)
+    expected = np.zeros_like(x)
+    expected[0, 0, 2, 0], expected[0, 0, 0, 1] = 3, 7
+    np.testing.assert_array_equal(dx, expected)
+
+
+def test_nan_is_the_global_maximum_and_gets_the_gradient():
+    layer = GlobalMaxPooling2D()
+    layer.build((2, 2, 1), 0)
+    x = np.array([1, np.nan, 7, 3], "float32").reshape(1, 2, 2, 1)
+    y, cache = layer.forward(x)
+    assert np.isnan(y).all()
+    np.testing.assert_array_equal(layer.backward(np.ones_like(y), cache)[0].ravel(), [0, 1, 0, 0])
