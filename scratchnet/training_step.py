@@ -69,7 +69,13 @@ def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
 
 
 def shard_gradients(
-    model: Layer, loss: Loss, x: Array, target: Array, share: float = 1.0, group: Group = ALONE
+    model: Layer,
+    loss: Loss,
+    x: Array,
+    target: Array,
+    share: float = 1.0,
+    group: Group = ALONE,
+    out: Array = None,
 ) -> tuple:
     """Return (loss, penalty, gradient vector, prediction, weight) of a part of a batch.
 
@@ -80,6 +86,7 @@ def shard_gradients(
         share   of the part in the batch, by which the gradient is multiplied
         group   of a worker whose loss has a mask: its share of the real steps takes the place of
                 `share`
+        out     a vector (P,) for the gradient; None: a new one
     """
     y, cache = model.forward(x, train=True)
     loss = with_mask(loss, y, model.input_mask(cache))
@@ -93,7 +100,7 @@ def shard_gradients(
     before = share_of_loss / share if has_penalty else share_of_loss
     if before != 1:  # dy has fewer numbers than the gradient, usually
         dy = dy * before
-    g = model.flatten(model.weight_gradients(dy, cache))
+    g = model.flatten(model.weight_gradients(dy, cache), out)
     if share != 1 and has_penalty:  # the gradient of a penalty does not depend on dy
         g *= share
     model.update_running_stats(cache)
@@ -128,11 +135,15 @@ def step(
             group.all_reduce([0])
         optimizer.step(w, w * 0, group)
         return 0.0, 0.0, None, 0
-    parts, results, g = shards(model, loss, x), [], None
-    for s in parts:
-        share = (s.stop - s.start) / n
-        value, penalty, g_s, y, weight = shard_gradients(model, loss, x[s], target[s], share, group)
-        g = g_s if g is None else g + g_s
+    results, g = [], None
+    out = group.buffer(w.size, w.dtype) if group.size > 1 else None  # read by the other workers
+    for s in shards(model, loss, x):
+        x_s, t_s, share = x[s], target[s], (s.stop - s.start) / n
+        value, penalty, g_s, y, weight = shard_gradients(model, loss, x_s, t_s, share, group, out)
+        if g is None:
+            g, out = g_s, None
+        else:
+            g += g_s
         results.append((value, penalty, y, weight))
     optimizer.step(w, g, group)
     return joined(results)

@@ -315,8 +315,12 @@ class Layer(WithHints):
         """
         return one_vector([p for _, p in self.parameter_items(trainable_only=True)])
 
-    def flatten(self, grads: dict[str, Array]) -> Array:
-        """Join the gradients {path: array} to one vector (P,), in the order of `parameters`."""
+    def flatten(self, grads: dict[str, Array], out: Array = None) -> Array:
+        """Join the gradients {path: array} to one vector (P,), in the order of `parameters`.
+
+        Parameters
+            out   a vector (P,) to write to; None: a new one
+        """
         paths = [path for path, _ in self.parameter_items(trainable_only=True)]
         missing = set(paths) - set(grads)
         if missing or not paths:
@@ -325,7 +329,7 @@ class Layer(WithHints):
                 f"missing: {', '.join(sorted(missing)) or 'all is frozen'}"
             )
         parts = [grads[path].reshape(-1) for path in paths]
-        return xp_of(*parts).concatenate(parts)
+        return xp_of(*parts).concatenate(parts, out=out)
 
     @property
     def n_parameters(self) -> int:
