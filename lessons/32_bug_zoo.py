@@ -55,7 +55,7 @@ show(cfg, figure, "samples", "eight training pictures of digits with their label
 # Idea
 # ----
 # A program with a wrong gradient does not crash. In most cases it does not even fail:
-# the loss falls, a little more slowly or a little less far, and nobody knows what the
+# the loss falls, a little more slowly or a little less far, and no one knows what the
 # right code would have reached. Gradient descent needs a direction in which the loss
 # falls, and many wrong gradients are such a direction. Adam hides even more, because it
 # divides by the size of the gradient: a factor of N, too many or too few, makes no

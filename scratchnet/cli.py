@@ -104,6 +104,13 @@ def _run(arguments):
     command.add_argument("--quick", action="store_true", help="shorter training")
     command.set_defaults(do=show_errors)
 
+    command = commands.add_parser("play", help="train a small network live in the browser")
+    command.add_argument("--data", help="CSV file with the columns x1, x2, label")
+    command.add_argument("--layer", help="Python file with a layer of your own")
+    command.add_argument("--port", type=int, default=0, help="by default a free port")
+    command.add_argument("--no-browser", action="store_true", help="print the address only")
+    command.set_defaults(do=start_playground)
+
     command = commands.add_parser("answer", help="answer the open question of a lesson")
     command.add_argument("lesson", help="the lesson's number: 17")
     command.add_argument("--run", action="store_true", help="run the script of the answer")
@@ -207,6 +214,14 @@ def show_errors(options):
     from scratchnet.zoo.command import show_zoo
 
     show_zoo(options.name, options.quick)
+    return 0
+
+
+def start_playground(options):
+    """Serve the page of `scratchnet.play` until Ctrl-C."""
+    from scratchnet.play.command import play
+
+    play(options.data, options.layer, options.port, not options.no_browser)
     return 0
 
 

@@ -123,7 +123,7 @@ def _folder(lesson, dataset, by_hand, given, is_quick):
 
 
 def run_flags(words):
-    """Flags of a run that determine its results: without --out, --check and --svg.
+    """Flags of a run that determine its results: without --out, --workers, --check and --svg.
 
     >>> run_flags(["--units", "8", "--out", "figures", "--check", "--break=zeros"])
     ['--units', '8', '--break', 'zeros']
@@ -131,9 +131,10 @@ def run_flags(words):
     words = [
         part for word in words for part in (word.split("=", 1) if word[:2] == "--" else [word])
     ]
-    if "--out" in words:
-        at = words.index("--out")
-        words = words[:at] + words[at + 2 :]
+    for flag in ("--out", "--workers"):
+        if flag in words:
+            at = words.index(flag)
+            words = words[:at] + words[at + 2 :]
     return [word for word in words if word not in ("--check", "--svg")]
 
 

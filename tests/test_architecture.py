@@ -23,10 +23,10 @@ ORDER = {
     "scratchnet": """
         __init__ paths archives validation hints batch_rows backend inputs numerics parallel
         initializers layers loss_base cross_entropy losses schedules metrics clipping optimizers
-        saving workers training_checks training_run training_step training sequence_training
+        saving exchange workers training_checks training_run training_step training sequence_training
         callbacks gradcheck_contract gradcheck_patterns gradcheck_formulas gradcheck_retries
         gradcheck_causes gradcheck gradcheck_cases models boltzmann data plots pages
-        xray lesson compare zoo exercises doctor cli __main__
+        xray lesson compare zoo exercises play doctor cli __main__
     """.split(),
     "scratchnet.layers": """
         plain shapes parameters base * conv summary sequential skip weight_regularization
@@ -35,16 +35,19 @@ ORDER = {
     "scratchnet.parallel": """
         group blas shared_memory thread_group process_group mpi_group choice running *
     """.split(),
+    "scratchnet.exchange": "tensor_files feature_order layouts transfer".split(),
     "scratchnet.exercises": """
         templates answers catalogue explain checks files step_checks recurrent_steps machine_steps
         optimizer_checks registered_checks grading
     """.split(),
     "scratchnet.xray": "measures observers verdicts recorder".split(),
+    "scratchnet.play": "points layer_file switches network session server command".split(),
     "scratchnet.zoo": "fault tasks checks * tables command".split(),
     "scratchnet.boltzmann": "plain machine likelihood learning estimators ratings deep".split(),
 }
 NO_MODULE_OF_THAT_NAME = {  # tests that are not named after one module, and their subject
     "test_architecture.py": "the source of all modules",
+    "test_benchmarks.py": "the code of the benchmarks",
     "test_worker_faults.py": "workers that fail, are killed or interrupted",
     "test_golden.py": "values of PyTorch and Keras, of layers, losses and optimizers",
     "test_gradcheck_styles.py": "gradcheck of right layers in other styles: no false alarm",

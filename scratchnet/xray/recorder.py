@@ -23,7 +23,7 @@ from scratchnet.xray.measures import MEASURES, describe, first_array, merge, nor
 from scratchnet.xray.observers import add_recorders, remove_recorders
 from scratchnet.xray.verdicts import verdicts
 
-SHARE = 0.12  # recording may take this share of the time that training takes without it
+SHARE = 0.08  # recording may take this share of the time that training takes without it
 STEPS = 256  # recorded steps at most; above, every second one is dropped
 
 
@@ -34,7 +34,7 @@ def xray(model: Layer, x: Any = None, target: Any = None, loss: Loss | None = No
     batch, as if that were the batch.
 
     Steps are sampled, so that training takes at most 1.3 times as long: the next step is recorded
-    when recording has taken less than 12 % of the time of training. A step is an update by an
+    when recording has taken less than 8 % of the time of training. A step is an update by an
     `Optimizer` of all trainable parameters of the model.
 
     Parameters
@@ -127,7 +127,7 @@ class XRay:
         self._caller = _this_thread()
         self._busy: set[Layer] = set()  # layers whose gradient is being computed
         self._clear()
-        self._began = -1.0  # seconds, as are the costs of the recorded steps; -1: not yet
+        self._began = -1.0  # seconds of this thread's CPU time, as are the costs; -1: not yet
         self._cost, self._costs, self._spent, self._expected = 0.0, [], 0.0, 0.0
 
     def _clear(self):
@@ -166,11 +166,11 @@ class XRay:
             self._busy.discard(layer)
 
     def _add(self, records, layer, make, array):
-        began = time.perf_counter()
+        began = time.thread_time()
         with np.errstate(all="ignore"):  # of a model that diverges
             records.setdefault(layer, []).append(make(layer, array))
         self._began = began if self._began < 0 else self._began
-        self._cost += time.perf_counter() - began
+        self._cost += time.thread_time() - began
 
     def before_update(self, w: Array, g: Array, workers: int = 1) -> None:
         """Record the gradient g of all parameters w; an optimizer has not changed w yet.
@@ -180,7 +180,7 @@ class XRay:
         if not (self.recording and self._trains(w)):
             return
         self._workers = workers
-        began, start = time.perf_counter(), self._trained[0].start
+        began, start = time.thread_time(), self._trained[0].start
         self._began = began if self._began < 0 else self._began
         for layer in self.layers.values():
             own = [p for p in layer.params.values() if any(p is q for q in self._trained)]
@@ -188,22 +188,22 @@ class XRay:
                 parts = [g[p.start - start : p.start - start + p.value.size] for p in own]
                 before = [p.value.copy() for p in own]
                 self._gradients[layer] = workers * norm(parts), own, before
-        self._cost += time.perf_counter() - began
+        self._cost += time.thread_time() - began
 
     def after_update(self, w: Array) -> None:
         """End the step, and decide whether the next one is recorded."""
         if not self._trains(w):
             return
         if self.recording:
-            began = time.perf_counter()
+            began = time.thread_time()
             self.end_of_step()
             if len(self.steps) > STEPS:
                 self._drop_every_second_step()
-            self._costs.append(self._cost + time.perf_counter() - began)
+            self._costs.append(self._cost + time.thread_time() - began)
             self._spent, self._cost = self._spent + self._costs[-1], 0.0
             self._expected = statistics.median(self._costs[-5:])
         self._step += 1
-        training = time.perf_counter() - self._began - self._spent
+        training = time.thread_time() - self._began - self._spent
         affordable = self._spent + self._expected <= SHARE * training
         self.recording = affordable and self._step >= self.steps[-1] + self._every
 
@@ -212,9 +212,9 @@ class XRay:
         if not self._trained or w.size != self._size or _this_thread() != self._caller:
             return False
         vector = self._trained[0].vector
-        if vector is None:
-            return False
-        return same_memory(w, self._trained[0].value) if on_host(w) else vector is w.base
+        if vector is None or vector is w.base:
+            return vector is not None
+        return on_host(w) and same_memory(w, self._trained[0].value)  # shared with other workers
 
     def end_of_step(self, updated: bool = True) -> None:
         """Append the numbers of the current step to `values`."""

@@ -48,7 +48,7 @@ def test_a_quality_that_is_not_finite_diverges():
 
 def test_the_command_prints_one_fault_or_refuses_an_unknown_name(capsys):
     assert main(["zoo", "mean_of_mean", "--quick"]) == 0
-    assert "1/7 times the right value, and 7 is the batch size N" in capsys.readouterr().out
+    assert "1/11 times the right value, and 11 is the batch size N" in capsys.readouterr().out
     assert main(["zoo", "mean_of_means"]) == 2
     assert "mean_of_mean" in capsys.readouterr().err
 
