@@ -4,115 +4,105 @@ import argparse
 import contextlib
 import json
 import pathlib
-import shutil
-import sys
 
-from benchmarks import report
-from benchmarks.machine import load, machine
-from benchmarks.models import MODELS
-from benchmarks.timing import CONTESTANTS, Contestant, Missing, contest
+from benchmarks import report, results, speedup, summary
+from benchmarks.machine import cores, load, machine
+from benchmarks.models import MACHINES, MODELS, ROWS
+from benchmarks.options import add_options, parsed, positive
+from benchmarks.timing import CONTESTANTS, ROOT, Contestant, contest, started
 
 
 def arguments():
+    """Parse the command line."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     add = parser.add_argument
     add(
         "--models",
         nargs="+",
         choices=MODELS,
-        default=list(MODELS),
+        default=[*ROWS, *MACHINES],
         metavar="NAME",
         help=f"which of {', '.join(MODELS)}",
     )
-    add("--rounds", type=_positive, default=15, help="rounds of each contestant")
-    add("--steps", type=_positive, default=30, help="training steps in a round")
-    add("--threads", type=_positive, default=2, help="for each contestant")
-    add("--python-torch", default=sys.executable, metavar="PATH", help="an interpreter with torch")
     add(
-        "--python-keras",
-        default=sys.executable,
-        metavar="PATH",
-        help="an interpreter with keras and jax",
+        "--threads",
+        type=positive,
+        nargs="+",
+        default=[cores()],
+        help="of each contestant, for scratchnet workers at most; several: a table for each number",
     )
     add(
-        "--python-tensorflow",
-        default=sys.executable,
-        metavar="PATH",
-        help="an interpreter with keras and tensorflow",
+        "--kind",
+        choices=speedup.KINDS,
+        help="of scratchnet's workers, of which there are then --threads in every row",
     )
+    add_options(parser, rounds=9, seconds=0.2)
     add("--profile", action="store_true", help="time each layer of scratchnet's step")
+    add("--speed-up", action="store_true", help="also the table of python -m benchmarks.speedup")
     add("--json", type=pathlib.Path, metavar="PATH", help="write everything to this file")
-    options = parser.parse_args()
-    for path in (options.python_torch, options.python_keras, options.python_tensorflow):
-        if shutil.which(path) is None:
-            parser.error(f"there is no interpreter {path}")
-    return options
+    add("--report", type=pathlib.Path, metavar="PATH", help="write the results as Markdown")
+    add(
+        "--figure",
+        type=pathlib.Path,
+        metavar="PATH",
+        default=ROOT / "docs/images/benchmarks.png",
+        help="of the report; default docs/images/benchmarks.png",
+    )
+    return parsed(parser)
 
 
-def _positive(text):
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expects a number >= 1; got {text}")
-    return int(text)
-
-
-def show(lines):
-    print(*lines, sep="\n", flush=True)
-
-
-def assemble(stack, pythons, threads, everything):
-    """Start the contestants whose frameworks are installed; note why the others are skipped."""
-    contestants = []
-    for name in CONTESTANTS:
-        if name in everything["skipped"]:
-            continue
-        try:
-            contestant = Contestant(name, pythons, threads)
-        except Missing as problem:
-            everything["skipped"][name] = str(problem)
-            continue
-        stack.callback(contestant.close)
-        contestants.append(contestant)
-        everything["contestants"][name] = contestant.about
-    return contestants
+def row(name, threads, options, everything):
+    """Time one model in fresh processes, so that each peak of memory is that of this model."""
+    names = [c for c in CONTESTANTS if c not in everything["skipped"]]
+    if name in MACHINES:
+        names = [c for c in names if c in ("scratchnet", "torch", "scikit-learn")]
+    else:
+        names = [c for c in names if c != "scikit-learn"]
+    kinds = {"scratchnet": options.kind}
+    with contextlib.ExitStack() as stack:
+        found = [Contestant(c, options.pythons, threads, kinds.get(c)) for c in names]
+        found = started(stack, found, everything["skipped"])
+        everything["contestants"] |= {c.name: c.about for c in found}
+        timings = contest(found, name, options.rounds, options.seconds)
+        summaries = {who: timing.summary() for who, timing in timings.items()}
+        result = {"title": MODELS[name].title, "contestants": summaries}
+        report.show(report.table(result, threads))
+        if options.profile:
+            found[0].send(profile=30)
+            result["profile"] = found[0].answer()["parts"]
+            report.show(report.shares(result["profile"]))
+    return result
 
 
 def main():
     options = arguments()
-    pythons = {
-        "scratchnet": sys.executable,
-        "torch": options.python_torch,
-        "keras": options.python_keras,
-        "tensorflow": options.python_tensorflow,
-    }
-    everything = {
-        "machine": machine(),
-        "settings": {name: getattr(options, name) for name in ("threads", "rounds", "steps")},
-        "contestants": {},
-        "skipped": {},
-        "models": {},
-    }
-    for name in options.models:
-        with contextlib.ExitStack() as stack:  # fresh processes, so that each peak is this model's
-            contestants = assemble(stack, pythons, options.threads, everything)
-            if name == options.models[0]:
-                show(report.head(everything))
-            timings = contest(contestants, name, options.rounds, options.steps)
-            ours = timings["scratchnet"].median
-            result = everything["models"][name] = {
-                "title": MODELS[name].title,
-                "contestants": {
-                    who: t.summary() | {"scratchnet_ratio": ours / t.median}
-                    for who, t in timings.items()
-                },
-            }
-            show(report.table(result))
-            if options.profile:
-                result["profile"] = contestants[0].ask(profile=options.steps)["parts"]
-                show(report.shares(result["profile"]))
+    settings = {name: getattr(options, name) for name in ("threads", "kind", "rounds", "seconds")}
+    everything = {"machine": machine(), "settings": settings}
+    everything |= {"contestants": {}, "skipped": {}, "tables": []}
+    report.show(report.head(everything))
+    for threads in options.threads:
+        models = {}
+        everything["tables"].append({"threads": threads, "models": models})
+        for name in options.models:
+            models[name] = row(name, threads, options, everything)
+            save(everything, options)
+        report.show(["", *report.versions(everything), "", *summary.tables(models)])
+    if options.speed_up:
+        names = [name for name in options.models if name not in MACHINES]
+        measured = (names, options.pythons, options.rounds, options.seconds)
+        everything["speedup"] = speedup.measure(*measured, report.show)
+        report.show(["", *speedup.table(everything["speedup"])])
+    save(everything, options)
+    report.show(["", f"load average at the end {everything['machine']['load_at_end']}"])
+
+
+def save(everything, options):
+    """Write what has been measured up to now."""
     everything["machine"]["load_at_end"] = load()
-    show(["", f"load average at the end {load()}"])
     if options.json:
         options.json.write_text(json.dumps(everything, indent=1) + "\n")
+    if options.report:
+        results.write(everything, options.report, options.figure)
 
 
 if __name__ == "__main__":

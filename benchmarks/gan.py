@@ -8,6 +8,27 @@ import numpy as np
 CODE, UNITS, PIXELS, SLOPE = 100, 256, 784, 0.2
 
 
+class Training:
+    """Both updates of scratchnet's GAN, on workers; see `benchmarks.ours.Training`."""
+
+    def __init__(self, gan, optimizers, x):
+        from scratchnet.backend import RNG
+
+        self.gan, self.x, self.rng = gan, x, RNG(0)
+        self.models, self.optimizers = [gan.discriminator, gan.generator], optimizers
+        self.loss, self.samples = gan.loss, len(x)
+
+    def step_of(self, group, mine, optimizers):
+        """Function that makes one step as a worker of the group, with the rows `mine`."""
+        x = self.x[mine]
+
+        def step():  # the codes are the worker's rows of those of the batch
+            z_d, z_g = (self.gan.codes(len(x), self.rng) for _ in range(2))
+            self.gan.train_step(x, z_d, z_g, *optimizers, group, self.samples)
+
+        return step
+
+
 class Adversaries:
     """G 100-256 ReLU-784 tanh, D 784-256 LeakyReLU-1 logit; fresh codes for each update."""
 
@@ -29,8 +50,8 @@ class Adversaries:
         first = [(2 * n, PIXELS, UNITS), (2 * n, UNITS, 1)]
         return [*first, (n, CODE, UNITS), (n, UNITS, PIXELS), (n, PIXELS, UNITS), (n, UNITS, 1)]
 
-    def scratchnet_step(self, rate):
-        from scratchnet.backend import RNG
+    def scratchnet_task(self, rate):
+        """The step of `GAN.fit` for `benchmarks.ours.OnWorkers`."""
         from scratchnet.layers import Dense, LeakyReLU, ReLU, Sequential, Tanh
         from scratchnet.models.gan import GAN
         from scratchnet.optimizers import Adam
@@ -39,9 +60,8 @@ class Adversaries:
         d = Sequential([Dense(UNITS), LeakyReLU(SLOPE), Dense(1)])
         g.build((CODE,), 0)
         d.build((PIXELS,), 1)
-        gan, rng, sides = GAN(g, d), RNG(0), (Adam(rate, beta_1=0.5), Adam(rate, beta_1=0.5))
-        n, (x, _) = self.samples, self.batch()
-        return lambda: gan.train_step(x, gan.codes(n, rng), gan.codes(n, rng), *sides)
+        optimizers = [Adam(rate, beta_1=0.5), Adam(rate, beta_1=0.5)]
+        return Training(GAN(g, d), optimizers, self.batch()[0])
 
     def torch_step(self, rate, **options):
         """The loop of PyTorch's DCGAN tutorial: two backward passes for D's update."""

@@ -36,18 +36,21 @@ class Images:
                     h, w = (h - 1) * s + k - 2 * p, (w - 1) * s + k - 2 * p
 
     def products(self):
-        """List (windows, K*K*C, F) of each convolution.
+        """List two forms of each convolution with n windows and q = (K / stride)^2.
 
-        A transposed convolution has as many windows as its x has pixels.
+        (n, K*K*C, F) with the windows of x, and (n, K*K*C / q, F q) with the windows of y. A
+        transposed convolution has as many windows as its x has pixels.
         """
         found = []
         for part, h, w, c in self.parts_with_shapes():
             if part[0] == "conv":
                 _, f, k, s, p = part
                 places = ((h + 2 * p - k) // s + 1) * ((w + 2 * p - k) // s + 1)
-                found.append((self.samples * places, k * k * c, f))
+                found.append(two_forms(self.samples * places, k * k * c, f, (k // s) ** 2))
             if part[0] == "transpose":
-                found.append((self.samples * h * w, c, part[2] ** 2 * part[1]))
+                _, f, k, s, p = part
+                q = (k // s) ** 2
+                found.append(two_forms(self.samples * h * w, q * c, k * k * f // q, q))
         return found
 
     def _stack(self, table):
@@ -122,6 +125,11 @@ class Images:
         return Sequential([Input(self.shape), *stack]), loss[self.loss]()
 
 
+def two_forms(n, d, m, q):
+    """Shapes of a convolution as a matrix product: with the windows of x, and with those of y."""
+    return [(n, d, m), (n, d // q, m * q)]
+
+
 def conv(f):
     """Convolution 3x3, stride 1, output as large as its input."""
     return ("conv", f, 3, 1, 1)
@@ -132,12 +140,16 @@ def transpose(f):
     return ("transpose", f, 3, 1, 1)
 
 
-def convolutional(wide, narrow):
+def convolutional(wide, narrow, side=28, samples=128):
     """Rows B1 and B2: two poolings in the encoder, two upsamplings in the decoder."""
     down = [conv(wide), "relu", "pool", conv(narrow), "relu", "pool"]
     up = [conv(narrow), "relu", "up", conv(wide), "relu", "up", conv(1), "sigmoid"]
     return Images(
-        f"convolutions {wide}-{narrow}", (28, 28, 1), 128, "binary cross entropy", down + up
+        f"convolutions {wide}-{narrow}",
+        (side, side, 1),
+        samples,
+        "binary cross entropy",
+        down + up,
     )
 
 

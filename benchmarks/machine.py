@@ -7,7 +7,7 @@ import platform
 
 def machine():
     """Processor, cores, system and load average, which a timing has to be reported with."""
-    return {"cpu": _cpu(), "cores": _cores(), "system": platform.platform(), "load": load()}
+    return {"cpu": _cpu(), "cores": cores(), "system": platform.platform(), "load": load()}
 
 
 def load():
@@ -24,7 +24,8 @@ def _cpu():
     return platform.processor() or platform.machine()
 
 
-def _cores():
+def cores():
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()

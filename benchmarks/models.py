@@ -3,12 +3,14 @@
 A new model is a class with a method for each framework, and a line in MODELS:
 
     batch()        x, target as NumPy arrays
-    products()     (N, D, M) of each layer's matrix product (N, D) (D, M), first to last
+    products()     (N, D, M) of each layer's matrix product (N, D) (D, M), first to last, or a list
+                   of the forms that it may have
     scratchnet()   a built model and its loss
     torch()        a module and its loss, float32 on the CPU
     keras()        a built model and its loss
 
-or, for a model with its own training step, `scratchnet_step`, ...: see gan.py.
+or, for a model with its own training step, `scratchnet_task`, `torch_step` and `jax_step` (gan.py)
+or `scratchnet_step`, `scikit_learn_step` and `torch_loop` (rbm.py).
 
 Each contestant runs in its own process, perhaps in an environment that has only its own framework.
 So frameworks are imported inside of the methods, never at the head of a file.
@@ -20,6 +22,8 @@ import numpy as np
 
 from benchmarks.gan import Adversaries
 from benchmarks.images import FACES, TRANSPOSED, convolutional
+from benchmarks.rbm import Pixels
+from benchmarks.recommender import Ratings
 from benchmarks.unpooling import Unpooling
 from benchmarks.vae import Variational
 
@@ -99,10 +103,16 @@ class Perceptron:
 
 
 class SineAutoencoder:
-    """LSTM 64 (ReLU), its last state repeated for 50 steps, LSTM 1 (sigmoid)."""
+    """LSTM 64 (ReLU), its last state repeated for all steps, LSTM 1 (sigmoid)."""
 
-    samples, steps = 128, 50
-    title = "LSTM 64-1, 50 steps, mean squared error, batch 128"
+    samples = 128
+
+    def __init__(self, steps=50):
+        self.steps = steps
+
+    @property
+    def title(self):
+        return f"LSTM 64-1, {self.steps} steps, mean squared error, batch {self.samples}"
 
     def batch(self):
         rng = np.random.default_rng(0)
@@ -171,7 +181,44 @@ MODELS = {  # the comment is the number of its lesson
     "vae_20": Variational((512, 256), 20, 128),  # 17
     "gan": Adversaries(),  # 20
     "sines": SineAutoencoder(),  # 22
+    "rbm": Pixels(),  # 26
+    "ratings": Ratings(),  # 27
 }
+MACHINES = ("rbm", "ratings")  # Boltzmann machines, with other peers
+# The rows of which the geometric mean is taken
+ROWS = tuple(name for name in MODELS if name not in ("middle", "manifold", *MACHINES))
+SHORT = {  # names of the rows in tables
+    "shallow": "784-32-784, batch 256",
+    "classifier": "784-256-128-10, batch 64",
+    "deep": "deep autoencoder, batch 64",
+    "narrow": "784-64-784, batch 64",
+    "wide": "784-256-784, batch 64",
+    "sparse": "784-1024-784, batch 64",
+    "tanh": "tanh autoencoder, batch 300",
+    "convolutions": "convolutions 32-16, batch 128",
+    "fewer": "convolutions 16-8, batch 128",
+    "transposed": "transposed 32-64-128, batch 128",
+    "unpooling": "unpooling, batch 64",
+    "faces": "faces, stride 2, batch 32",
+    "vae": "VAE, code 2, batch 100",
+    "deep_vae": "deep VAE, code 2, batch 256",
+    "vae_20": "deep VAE, code 20, batch 128",
+    "gan": "GAN, both updates, batch 64",
+    "sines": "LSTM 64-1, 50 steps, batch 128",
+    "rbm": "RBM 784-256, 60 updates",
+    "ratings": "RBM of ratings, CD-10",
+}
+
+
+def find(name):
+    """The model of a name in MODELS or of a point of a growth curve, "batch/64"."""
+    if "/" not in name:
+        return MODELS[name]
+    from benchmarks.curves import CURVES
+
+    curve, value = name.split("/")
+    return CURVES[curve].model(int(value))
+
 
 # A step takes the same time at any learning rate. With this one the weights hardly change:
 # otherwise, thousands of steps on one batch end in gradients below 1e-38, which are slow.

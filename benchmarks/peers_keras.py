@@ -22,7 +22,7 @@ def prepare(threads):
     return {"python": platform.python_version(), **versions, "threads": threads}
 
 
-def has(model):
+def has(model, function):
     """Whether the model has a version for this framework."""
     return hasattr(model, "keras") or hasattr(model, "jax_step")
 

@@ -20,7 +20,7 @@ def prepare(threads):
     return {"python": platform.python_version(), **versions, "threads": threads}
 
 
-def has(model):
+def has(model, function):
     """Whether the model has a version for this framework."""
     return hasattr(model, "keras")
 

@@ -19,8 +19,10 @@ def prepare(threads):
     }
 
 
-def has(model):
-    """Whether the model has a version for this framework."""
+def has(model, function):
+    """Whether the model has a version for this framework; a loop of its own has no Adam."""
+    if hasattr(model, "torch_loop"):
+        return function != "fused_adam"
     return hasattr(model, "torch") or hasattr(model, "torch_step")
 
 
@@ -28,6 +30,8 @@ def adam(model, **options):
     """Make a step with the default Adam, which updates tensor by tensor on a CPU."""
     import torch
 
+    if hasattr(model, "torch_loop"):
+        return model.torch_loop(), _nothing
     if hasattr(model, "torch_step"):
         return model.torch_step(LEARNING_RATE, **options), _nothing
     module, loss = model.torch()

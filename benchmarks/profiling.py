@@ -51,7 +51,7 @@ def profile(model, steps):
 
     def run(n):
         for _ in range(n):
-            train_step(net, loss, optimizer, *batch)
+            train_step(net, loss, optimizer, *batch, workers=1)
 
     batch = model.batch()
     run(WARM_UP)

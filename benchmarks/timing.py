@@ -2,7 +2,7 @@
 
 Two frameworks in one process slow each other down: the threads of a BLAS or OpenMP pool spin for a
 while after their work. So every contestant is a process that computes only on request, and a pause
-between two rounds lets the threads of the last one stop spinning.
+between two rounds gives the threads of the last one time to stop spinning.
 
 Rounds are interleaved (A B C, B C A, ...), so that other work on the machine affects all equally.
 """
@@ -12,8 +12,10 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -33,8 +35,11 @@ CONTESTANTS = {  # name -> module, function, whose interpreter
     "torch, fused Adam": ("peers_torch", "fused_adam", "torch"),
     "keras on jax": ("peers_keras", "train_step", "keras"),
     "keras on tensorflow": ("peers_tensorflow", "train_step", "tensorflow"),
+    "scikit-learn": ("peers_sklearn", "fit", "scratchnet"),
     "matrix products": ("ours", "products", "scratchnet"),
 }
+PEERS = tuple(name for name in CONTESTANTS if name not in ("scratchnet", "matrix products"))
+FOUR = PEERS[:4]  # the frameworks with automatic differentiation
 
 
 class Missing(Exception):
@@ -42,31 +47,49 @@ class Missing(Exception):
 
 
 class Contestant:
-    """A process that times steps on request; see `benchmarks.worker`."""
+    """A process that times steps on request; see `benchmarks.worker`.
 
-    def __init__(self, name, pythons, threads):
+    Its start takes seconds: make all contestants first, then call `hello` of each.
+
+    Parameters
+        name      in CONTESTANTS
+        pythons   {framework: interpreter}
+        threads   of the framework; for scratchnet workers
+        kind      of group, for scratchnet; "mpi": as many processes of mpiexec
+        label     in tables; None: the name
+    """
+
+    def __init__(self, name, pythons, threads, kind=None, label=None):
         module, function, framework = CONTESTANTS[name]
-        self.name = name
+        self.name = label or name
+        command = [pythons[framework], "-m", "benchmarks.worker", module, function, str(threads)]
+        start = [mpiexec(), "-n", str(threads)] if kind == "mpi" else []
         self.process = subprocess.Popen(
-            [pythons[framework], "-m", "benchmarks.worker", module, function, str(threads)],
+            [*start, *command, kind or "-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
             env=os.environ | CPU_ONLY | dict.fromkeys(THREAD_VARIABLES, str(threads)),
         )
+        self.about = {}
+
+    def hello(self):
+        """Wait until the framework is imported; Missing if it cannot be."""
         hello = self._answer()
         if "missing" in hello:
             self.close()
             raise Missing(hello["missing"])
         self.about = hello["about"]
 
+    def send(self, **request):
+        """Send one request, whose answer `ask` or `answer` reads."""
+        with contextlib.suppress(BrokenPipeError):  # it has ended: reading its answer reports this
+            print(json.dumps(request), file=self.process.stdin, flush=True)
+
     def ask(self, **request):
         """Send one request and return the answer."""
-        with contextlib.suppress(
-            BrokenPipeError
-        ):  # the process has ended: reading the answer reports it
-            print(json.dumps(request), file=self.process.stdin, flush=True)
+        self.send(**request)
         return self._answer()
 
     def _answer(self):
@@ -75,16 +98,48 @@ class Contestant:
             raise SystemExit(f"the process of {self.name!r} has ended; it says why above")
         return json.loads(line)
 
+    answer = _answer
+
     def close(self):
+        """End the process."""
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()  # the end of its requests: it returns
         self.process.wait()
+
+
+def mpiexec():
+    """Path of the mpiexec beside this interpreter, or else of the system's."""
+    beside = pathlib.Path(sys.executable).with_name("mpiexec")
+    path = str(beside) if beside.exists() else shutil.which("mpiexec")
+    if path is None:
+        raise SystemExit('there is no mpiexec: pip install -e ".[mpi]"')
+    return path
+
+
+def started(stack, contestants, skipped):
+    """The contestants whose frameworks are installed; the reasons of the others go to `skipped`.
+
+    stack is a contextlib.ExitStack, which ends the processes.
+    """
+    found = []
+    for contestant in contestants:
+        stack.callback(contestant.close)
+    for contestant in contestants:
+        try:
+            contestant.hello()
+        except Missing as problem:
+            skipped[contestant.name] = str(problem)
+            continue
+        found.append(contestant)
+    return found
 
 
 @dataclasses.dataclass
 class Timing:
     """Times of one contestant for one model, a number per round, and its peak memory."""
 
+    workers: int = 1
+    kind: str = ""
     ms: list = dataclasses.field(default_factory=list)
     cores: list = dataclasses.field(default_factory=list)
     mb: float | None = None
@@ -98,19 +153,23 @@ class Timing:
         cores = statistics.median(self.cores)
         extremes = {"min": min(self.ms), "max": max(self.ms)}
         numbers = {"median": self.median, **extremes, "cores": cores, "mb": self.mb}
-        return numbers | {"rounds": self.ms}
+        return numbers | {"workers": self.workers, "kind": self.kind, "rounds": self.ms}
 
 
-def contest(contestants, model, rounds, steps):
+def contest(contestants, model, rounds, seconds):
     """Time the contestants on the model of that name: {contestant: Timing}."""
-    contestants = [contestant for contestant in contestants if contestant.ask(model=model)["has"]]
-    timings = {contestant.name: Timing() for contestant in contestants}
+    for contestant in contestants:  # they build and compile at once, which is not timed
+        contestant.send(model=model)
+    built = {contestant: contestant.answer() for contestant in contestants}
+    contestants = [contestant for contestant in contestants if built[contestant]["has"]]
+    timings = {c.name: Timing(built[c]["workers"], built[c]["kind"]) for c in contestants}
     for r in range(rounds):
         first = r % len(contestants)
         for contestant in contestants[first:] + contestants[:first]:
             time.sleep(PAUSE)
-            answer = contestant.ask(steps=steps)
-            timings[contestant.name].ms.append(answer["ms"])
-            timings[contestant.name].cores.append(answer["cores"])
-            timings[contestant.name].mb = answer["mb"]
+            answer, timing = contestant.ask(seconds=seconds), timings[contestant.name]
+            timing.ms.append(answer["ms"])
+            timing.cores.append(answer["cores"])
+            mb = answer["mb"]
+            timing.mb = mb if mb is None or timing.mb is None else max(mb, timing.mb)
     return timings

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from benchmarks.images import two_forms
+
 FILTERS = (8, 16, 16)
 
 
@@ -16,11 +18,11 @@ class Unpooling:
         return x, x
 
     def products(self):
-        """List (windows, 9 C, F) of the convolutions, then of the transposed convolutions."""
+        """List two forms of the convolutions, then of the transposed convolutions."""
         down = [(26, 1, 8), (11, 8, 16), (3, 16, 16)]
         n = self.samples
-        forward = [(n * h * h, 9 * c, f) for h, c, f in down]
-        return forward + [(n * h * h, f, 9 * c) for h, c, f in reversed(down)]
+        forward = [two_forms(n * h * h, 9 * c, f, 9) for h, c, f in down]
+        return forward + [two_forms(n * h * h, 9 * f, c, 9) for h, c, f in reversed(down)]
 
     def scratchnet(self):
         from scratchnet import layers, losses

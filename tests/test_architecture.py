@@ -41,7 +41,7 @@ ORDER = {
         optimizer_checks registered_checks grading
     """.split(),
     "scratchnet.xray": "measures observers verdicts recorder".split(),
-    "scratchnet.play": "points layer_file switches network session server command".split(),
+    "scratchnet.play": "points layer_file switches network frames session server command".split(),
     "scratchnet.zoo": "fault tasks checks * tables command".split(),
     "scratchnet.boltzmann": "plain machine likelihood learning estimators ratings deep".split(),
 }

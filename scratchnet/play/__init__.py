@@ -8,6 +8,7 @@ faults of `scratchnet.zoo` are changed during training.
     layer_file  layers of a Python file of the reader
     switches    the faults of the zoo that fit such a network
     network     settings, and the model, loss and optimizer that they describe
-    session     training, and the numbers of one frame
+    frames      the numbers of one frame of the page
+    session     training, and the actions of the page
     server      the server and its rules of access
 """

@@ -1,4 +1,4 @@
-"""Session: the network in training, and the numbers of one frame of the page."""
+"""Session: the network in training, its settings and data, and the actions of the page."""
 
 import contextlib
 import dataclasses
@@ -16,6 +16,7 @@ from scratchnet.backend import RNG
 from scratchnet.exercises.files import describe_error
 from scratchnet.layers import Layer
 from scratchnet.paths import expanded
+from scratchnet.play.frames import EDGE, seen
 from scratchnet.play.layer_file import read_layers
 from scratchnet.play.network import (
     ACTIVATIONS,
@@ -36,8 +37,6 @@ from scratchnet.play.points import MAX_CLASSES, SETS, Points, built_in, read_csv
 from scratchnet.play.switches import SWITCHES, part, wrong_parts
 from scratchnet.training import batches, train_step
 
-EDGE = 1.25  # the map reaches from -EDGE to EDGE on both axes
-REGIONS, MAP = 60, 30  # points along an axis of the decision map, and of the maps of units
 CURVE = 400  # points of the loss curve
 AWAY = 2.0  # seconds after which another window may take over the training
 
@@ -262,12 +261,8 @@ class Session:
             window   name of the window that asks
             steps    training steps, also while the training is paused; None: those of the settings
 
-        The dictionary has step, loss, accuracy, curve, drives, running, revision, message, and
-
-            regions   (60, 60) class + 0.999 confidence of each point of the map, row 0 at the top
-            layers    for each layer {"name", "maps" (M, 30, 30), "gradient" (M,), "spread" (M, 2)}:
-                      activations on the map, mean |dL/dy| of each unit over the points, and the
-                      smallest and largest activation of the points
+        The dictionary has step, loss, accuracy, curve, drives, running, revision,
+        message, and the numbers of `frames.seen`.
         """
         with self.lock:
             now = time.monotonic()
@@ -280,7 +275,7 @@ class Session:
                 self.numbers = {"loss": None, "accuracy": None, "regions": None, "layers": []}
                 if self.network is not None:
                     with self._reported():
-                        self.numbers |= self._seen(self.network)
+                        self.numbers |= seen(self.network, self.points)
             return self.numbers | {
                 "step": self.step,
                 "curve": [(step, value) for step, value in self.curve if math.isfinite(value)],
@@ -289,58 +284,6 @@ class Session:
                 "revision": self.revision,
                 "message": self.message,
             }
-
-    def _seen(self, network):
-        ys = self._outputs(network, grid(REGIONS))
-        p = network.probabilities(ys[-1])  # (3600, K)
-        k, n_classes = p.argmax(axis=1), p.shape[1]
-        confidence = (p.max(axis=1) - 1 / n_classes) / (1 - 1 / n_classes)
-        regions = (k + 0.999 * np.nan_to_num(confidence).clip(0, 1)).reshape(REGIONS, REGIONS)
-        found = {"regions": regions, "layers": []}
-        gradients, spreads = self._unit_numbers(network, found)
-        for end, y, g, s in zip(network.ends, ys, gradients, spreads, strict=True):
-            size = REGIONS // MAP
-            maps = y.reshape(REGIONS, REGIONS, -1)[::size, ::size, :MAX_UNITS]
-            found["layers"].append(
-                {
-                    "name": network.model.layers[end].name,
-                    "maps": np.ascontiguousarray(maps.transpose(2, 0, 1)),
-                    "gradient": g[:MAX_UNITS],
-                    "spread": s[:MAX_UNITS],
-                }
-            )
-        return found
-
-    def _outputs(self, network, x):
-        """Outputs (N, M) of each row of the page at inference."""
-        ys = []
-        for i, layer in enumerate(network.model.layers):
-            x = layer(x)
-            if i in network.ends:
-                ys.append(x.reshape(len(x), -1))
-        return ys
-
-    def _unit_numbers(self, network, found):
-        """Mean |dL/dy| and range of each unit over all points; adds loss and accuracy to found."""
-        if not len(self.points.x):
-            sizes = [math.prod(network.model.shapes[end]) for end in network.ends]
-            return [np.zeros(m) for m in sizes], [np.zeros((m, 2)) for m in sizes]
-        x, c = self.points.x, self.points.c
-        ys, y, caches = [], x, []
-        for layer in network.model.layers:
-            y, cache = layer.forward(y)
-            ys.append(y)
-            caches.append(cache)
-        value, loss_cache = network.loss.forward(y, network.encoded(c))
-        found["loss"] = float(value) if math.isfinite(value) else None
-        found["accuracy"] = float((network.probabilities(y).argmax(axis=1) == c).mean())
-        dy, sizes = network.loss.backward(loss_cache), {}
-        for i in range(len(caches) - 1, -1, -1):
-            sizes[i] = np.abs(dy).reshape(len(x), -1).mean(axis=0)
-            dy, _ = network.model.layers[i].backward(dy, caches[i])
-        flat = [ys[end].reshape(len(x), -1) for end in network.ends]
-        spreads = [np.stack([y.min(axis=0), y.max(axis=0)], axis=1) for y in flat]
-        return [sizes[end] for end in network.ends], spreads
 
     def state(self) -> dict[str, Any]:
         """All that the page shows beside the numbers of a frame: settings, choices, points."""
@@ -409,14 +352,3 @@ def text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as problem:
         raise ValueError(f"{path} is not a text file in UTF-8: {problem.reason}") from problem
-
-
-def grid(size: int) -> np.ndarray:
-    """Points (size^2, 2) of the map, row by row from the top.
-
-    >>> grid(2).tolist()
-    [[-1.25, 1.25], [1.25, 1.25], [-1.25, -1.25], [1.25, -1.25]]
-    """
-    line = np.linspace(-EDGE, EDGE, size, dtype="float32")
-    x1, x2 = np.meshgrid(line, line[::-1])
-    return np.stack([x1.ravel(), x2.ravel()], axis=1)
