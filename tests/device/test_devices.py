@@ -101,7 +101,12 @@ def test_a_layer_computes_on_the_device_what_it_computes_on_the_host(case, train
     assert_equal(compute(), on_the_host(compute), xp)
 
 
-@pytest.mark.parametrize("case", [*loss_cases()], ids=lambda c: f"{c.name}{c.options}")
+def loss_id(case):
+    options = ",".join(f"{k}={getattr(v, '__name__', v)}" for k, v in case.options.items())
+    return f"{case.name}({options})"
+
+
+@pytest.mark.parametrize("case", [*loss_cases()], ids=loss_id)
 def test_a_loss_computes_on_the_device_what_it_computes_on_the_host(case, xp):
     def compute():
         loss = case.make()
