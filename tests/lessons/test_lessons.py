@@ -75,8 +75,13 @@ def code_lines(source):
 
 
 def run(path, out, monkeypatch, *flags):
-    """The variables of a lesson after a run in quick mode into the folder out."""
-    monkeypatch.setattr(sys, "argv", [str(path), "--out", str(out), "--quick", *flags])
+    """The variables of a lesson after a run in quick mode into the folder out.
+
+    With one worker, as on a device: another number of workers rounds in another way, and the tests
+    run on all cores already.
+    """
+    quick = [str(path), "--out", str(out), "--quick", "--workers", "1"]
+    monkeypatch.setattr(sys, "argv", [*quick, *flags])
     # in a context of its own: a lesson sets the device of the rest of its process
     context = contextvars.copy_context()
     variables = context.run(runpy.run_path, str(path), run_name="__main__")
@@ -93,8 +98,7 @@ def report_of(path, out):
 
 @each_lesson
 def test_learns_and_gives_the_same_numbers_on_the_stand_in(path, tmp_path, monkeypatch, capsys):
-    # one worker, as on a device: another number of them rounds in another way
-    variables = run(path, tmp_path / "cpu", monkeypatch, "--parity", "--workers", "1")
+    variables = run(path, tmp_path / "cpu", monkeypatch, "--parity")
     printed = capsys.readouterr().out
     assert printed.isascii()
     assert "all gradients agree" in printed
