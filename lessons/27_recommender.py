@@ -314,7 +314,9 @@ show(cfg, figure, "repairs", "the script is worse than a constant; the last bar 
 
 # %%
 # What one user liked, and what the model recommends to this user: the films with the
-# highest expected rating among those that the user has not rated.
+# highest expected rating among those that the user has not rated. For a new user,
+# ``users.recommend({film: stars, ...})`` needs no training: with users as cases, the
+# ratings of a user are the input of the hidden units, and no weight belongs to a user.
 
 top = np.argsort(-np.nan_to_num(X[cfg.user]), kind="stable")[:5]
 print(f"user {data.users[cfg.user]} liked:", [ascii(data.titles[i]) for i in top])

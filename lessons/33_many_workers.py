@@ -11,8 +11,8 @@ Train one network with several workers, and predict what a thousand of them woul
 - where more workers stop helping, and what a larger batch does to learning.
 
 **Facts**: 40 s on a laptop with the default data, scikit-learn's digits. Before this:
-32, bug zoo. Next: your own model. Paper: Rajbhandari et al. (2020), ZeRO: memory
-optimizations toward training trillion parameter models.
+32, bug zoo. Next: 34, which digit is where. Paper: Rajbhandari et al. (2020), ZeRO:
+memory optimizations toward training trillion parameter models.
 
 .. math:: g = \sum_r \frac{N_r}{N} g_r, \quad g_r = \frac{\partial L_r}{\partial w}
 """

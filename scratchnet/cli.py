@@ -1,6 +1,7 @@
 """Command line: scratchnet lessons | run | exercise | grade | gradcheck | data | doctor | ..."""
 
 import argparse
+import functools
 import itertools
 import operator
 import os
@@ -87,7 +88,7 @@ def _run(arguments):
 
     command = commands.add_parser("exercise", help="write an exercise, or list them")
     command.add_argument("name", nargs="*", help="its name: Dense; without one all are listed")
-    command.add_argument("--to", default="exercises", help="folder, by default ./exercises")
+    command.add_argument("--to", help="folder, by default ./exercises")
     command.add_argument("--force", action="store_true", help="write over an existing file")
     command.set_defaults(do=write_exercise)
 
@@ -96,7 +97,7 @@ def _run(arguments):
     command.set_defaults(do=grade_answer)
 
     command = commands.add_parser("progress", help="list the graded exercises")
-    command.add_argument("--to", default="exercises", help="folder, by default ./exercises")
+    command.add_argument("--to", help="folder, by default ./exercises")
     command.set_defaults(do=show_progress)
 
     command = commands.add_parser("zoo", help="show typical errors, and the checks that find them")
@@ -234,11 +235,12 @@ def write_exercise(options):
     from scratchnet.exercises import catalogue, files
     from scratchnet.lesson import table
 
+    folder = options.to or files.default_folder()
     if not options.name:
-        print(table(("exercise", "lesson", "subject", "result"), files.listing(options.to)))
+        print(table(("exercise", "lesson", "subject", "result"), files.listing(folder)))
         return 0
-    path = files.write(catalogue.find(" ".join(options.name)), options.to, options.force)
-    print(f"{path}: fill it in, then run: scratchnet grade {path}")
+    path = files.write(catalogue.find(" ".join(options.name)), folder, options.force)
+    print(f"{path}: fill it in, then run: {files.command(path)}")
     return 0
 
 
@@ -246,21 +248,26 @@ def grade_answer(options):
     """Grade an answer and print what passes; returns exit code 1 unless everything passes."""
     from scratchnet.exercises.grading import grade
 
-    result = grade(options.file)
-    print(result)
+    try:
+        result = grade(options.file, functools.partial(print, flush=True))
+    except KeyboardInterrupt:
+        print("scratchnet grade: interrupted, the result is not stored", file=sys.stderr)
+        return 130
+    print(result.summary)
     return 0 if result.ok else 1
 
 
 def show_progress(options):
     """Print the results of the graded exercises in a folder."""
-    from scratchnet.exercises.files import listing
+    from scratchnet.exercises.files import default_folder, listing
     from scratchnet.lesson import table
 
-    rows = [row for row in listing(options.to) if row[-1] != "-"]
+    folder = options.to or default_folder()
+    rows = [row for row in listing(folder) if row[-1] != "-"]
     if rows:
         print(table(("exercise", "lesson", "subject", "result"), rows))
     done = sum(row[-1] == "passes" for row in rows)
-    print(f"{done} of {len(listing(options.to))} exercises pass in {options.to}")
+    print(f"{done} of {len(listing(folder))} exercises pass in {folder}")
     return 0
 
 

@@ -51,7 +51,8 @@ class Row:
     """Result for one array: its largest relative error, at `index`, and the two values there.
 
     `cause` is a sentence that explains a wrong gradient, see `scratchnet.gradcheck_causes`; it is
-    empty if the gradient is right, and if no simple explanation fits.
+    empty if the gradient is right, and if no simple explanation fits. `returned` is the shape of
+    backward's gradient if it is not `shape`.
 
     >>> from scratchnet.layers import ReLU
     >>> (row,) = gradcheck(ReLU(), np.array([[-1.0, 0.0, 2.0]])).rows
@@ -69,6 +70,7 @@ class Row:
     numeric: float = math.nan
     verdict: str = "ok"
     cause: str = ""
+    returned: tuple | None = None
 
 
 @dataclasses.dataclass
@@ -364,7 +366,9 @@ def compared(
     if grad is None:
         return Row(name, array.shape, verdict="backward gives no gradient for it")
     if np.shape(grad) != array.shape:
-        return Row(name, array.shape, verdict=f"backward's has the shape {np.shape(grad)}")
+        returned = np.shape(grad)
+        verdict = f"backward's has the shape {returned}"
+        return Row(name, array.shape, verdict=verdict, returned=returned)
     analytic = np.asarray(grad).reshape(-1)[indices]
     scale = np.maximum(np.abs(analytic), np.abs(numeric))
     scale = np.maximum(scale, max(_rms(numeric[~kinks]), floor, np.finfo(np.float64).tiny))

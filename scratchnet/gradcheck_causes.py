@@ -22,7 +22,8 @@ from scratchnet import gradcheck_formulas as formulas
 from scratchnet import gradcheck_patterns as patterns
 from scratchnet.backend import to_numpy
 from scratchnet.gradcheck_patterns import Pair
-from scratchnet.gradcheck_retries import RETRIES, Evidence, new_noise, penalty
+from scratchnet.gradcheck_retries import RETRIES, Evidence, new_noise, one_output, penalty
+from scratchnet.layers.base import Layer
 from scratchnet.numerics import sigmoid, softmax
 from scratchnet.validation import constructor_options
 
@@ -51,15 +52,18 @@ def _cause(evidence, name):
         return _without_gradient(evidence, name)
     pair = evidence.pair(name)
     if pair.grad.shape != pair.shape:
-        return patterns.wrong_shape(pair)
+        dy = evidence.R[0] if isinstance(evidence.subject, Layer) and "/" not in name else None
+        return patterns.wrong_shape(pair, None if pair.of_input else dy)
     quantities = _quantities(evidence, name)
     arguments = _arguments(evidence, pair)
     units = getattr(evidence.subject, "units", None)
+    gates = getattr(evidence.subject, "gate_names", "")
     tries = itertools.chain(
         [lambda: patterns.not_finite(pair), lambda: new_noise(evidence, pair)],
         [lambda: patterns.zero(pair), lambda: patterns.precision(pair)],
         [lambda: _exchanged(evidence, pair), lambda: patterns.factor(pair, quantities)],
-        [lambda: patterns.order(pair, units), lambda: formulas.mask(pair, arguments.get("dy"))],
+        [lambda: one_output(evidence, pair), lambda: patterns.order(pair, units, gates)],
+        [lambda: formulas.mask(pair, arguments.get("dy"))],
         [lambda: patterns.factor(pair, quantities, named_only=False)],
         _with_arguments(evidence, pair, arguments),
         [functools.partial(retry, evidence, pair) for retry in RETRIES],
@@ -158,6 +162,8 @@ def _with_arguments(evidence, pair, arguments):
             "y sum(dy y) over the other entries of the last axis": y * (total - dy * y),
         }
         yield lambda: formulas.missing_term(pair, terms)
+        if not evidence.checked.train and hasattr(evidence.subject, "epsilon"):
+            yield lambda: formulas.constant_statistics(pair, dy, x)
         yield lambda: formulas.statistics_term(pair, x)
 
 
@@ -198,6 +204,7 @@ def _shared(evidence, causes, wrong):
         "only time step": "as for {0}: {1}",
         "the gradient of the wrong gate": "it follows from the gates that are wrong for {0}",
         "only the gradient of gate": "it follows from the gates that are wrong for {0}",
+        "only gate": "it follows from the gates that are wrong for {0}",
     }
     for name, cause in list(causes.items()):
         for start, words in common.items():
@@ -206,7 +213,8 @@ def _shared(evidence, causes, wrong):
                     vague = other not in causes or causes[other].startswith(
                         ("only ", "backward returns zeros")
                     )
-                    parameter_only = start == "only time step" and other in evidence.checked.inputs
-                    if other != name and vague and not parameter_only:
+                    apart = start == "only time step" and other in evidence.checked.inputs
+                    apart |= causes.get(other, "").startswith(start)  # tells as much
+                    if other != name and vague and not apart:
                         causes[other] = words.format(name, cause)
     return causes

@@ -100,6 +100,25 @@ def missing_term(pair: Pair, terms: dict[str, Array]) -> str | None:
     return None
 
 
+def constant_statistics(pair: Pair, dy: Array, x: Array) -> str | None:
+    """Terms through the statistics of the batch, where mean and variance are constants.
+
+    >>> x, dy, n = np.array([[1.0], [2.0], [4.0], [9.0]]), np.arange(4.0)[:, None], np.arange(4)
+    >>> constant_statistics(Pair("x", (4, 1), dy - dy.mean(), n, np.arange(4.0)), dy, x)[:39]
+    'it contains terms through the mean and '
+    """
+    axes = tuple(range(x.ndim - 1))
+    if pair.full is None or x.ndim < 2 or math.prod(x.shape[:-1]) < 4:
+        return None
+    scale = (pair.full * dy).sum(axis=axes) / (dy**2).sum(axis=axes)
+    if not pair.fits(dy * scale) or not statistics_term(pair, x):
+        return None
+    return (
+        "it contains terms through the mean and variance of the batch; with train=False these are "
+        "constants: dx = dy gamma / sqrt(var + epsilon)"
+    )
+
+
 def statistics_term(pair: Pair, x: Array) -> str | None:
     """Missing terms of a normalization: those through the mean and the variance.
 

@@ -80,8 +80,10 @@ def not_finite(pair: Pair) -> str | None:
     return None
 
 
-def wrong_shape(pair: Pair) -> str | None:
+def wrong_shape(pair: Pair, dy: Array | None = None) -> str | None:
     """A gradient whose shape is not that of the array: a missing sum, a transpose, a reshape.
+
+    With dy, the gradient that arrives, a gradient that is a sum of dy is described by axes of dy.
 
     >>> grad = np.array([[1.0, 2.0], [3.0, 4.0]])
     >>> wrong_shape(Pair("b", (2,), grad, np.arange(2), np.array([4.0, 6.0]), of_input=False))
@@ -94,13 +96,18 @@ def wrong_shape(pair: Pair) -> str | None:
                 return _transposed(axes)
     if grad.size == math.prod(pair.shape) and pair.fits(grad.reshape(pair.shape)):
         return f"the numbers are right, but not their shape: return an array of shape {pair.shape}"
+    if dy is not None and (axes := _axes_of_sum(pair, dy)):
+        if len(axes) > 1 and axes == tuple(range(dy.ndim - 1)):
+            return f"sum dy over all axes but the last, {axes}"
+        listed = f"axis {axes[0]}" if len(axes) == 1 else f"the axes {axes}"
+        return f"sum dy over {listed}" + (" only" if grad.ndim < ndim else "")
     for n in range(1, grad.ndim + 1):
         for axes in itertools.combinations(range(grad.ndim), n):
             total = grad.sum(axis=axes)
             if total.size == math.prod(pair.shape) and pair.fits(total.reshape(pair.shape)):
                 if axes == (0,):
                     return "the sum over the batch is missing: sum over axis 0"
-                return f"a sum is missing: sum over the axes {axes}"
+                return f"a sum is missing: sum the returned array over the axes {axes}"
     full = pair.full
     if full is not None:
         for n in range(1, ndim + 1):
@@ -108,13 +115,24 @@ def wrong_shape(pair: Pair) -> str | None:
                 total = full.sum(axis=axes)
                 scale = CLOSE * max(pair.scale, float(abs(total).max()))
                 if total.size == grad.size and np.allclose(total.ravel(), grad.ravel(), 0, scale):
+                    listed = f"axis {axes[0]}" if n == 1 else f"axes {axes}"
                     return (
-                        f"it is summed over too many axes: leave out the sum over the axes {axes}"
+                        f"it is summed over too many axes: the right gradient, of shape "
+                        f"{pair.shape}, is summed over its {listed}"
                     )
     if grad.ndim == ndim and grad.shape == pair.shape[::-1]:
         return "it has the shape of the transposed gradient: look at the order of the factors"
     if ndim < grad.ndim and grad.shape[-ndim:] == pair.shape:
         return "it has an axis too many: a sum over the batch is missing, and the numbers differ"
+    return None
+
+
+def _axes_of_sum(pair, dy):
+    """The axes of dy over which its sum is the right gradient, or None."""
+    for n in range(1, dy.ndim):
+        for axes in itertools.combinations(range(dy.ndim), n):
+            if pair.fits(dy.sum(axis=axes)):
+                return axes
     return None
 
 
@@ -170,34 +188,46 @@ def factor(pair: Pair, quantities: dict[str, float], named_only: bool = True) ->
                 and _near(r / times, 1 / value if inverse else value)
             ]
             if words:
-                return _scaled(prefix, quantities[words[0]], inverse, words)
+                value = prefix + _ratio(quantities[words[0]], inverse)
+                return f"every entry is {value} times the right value, " + scaled(
+                    quantities[words[0]], inverse, words
+                )
     if named_only or pair.numeric.size < 3:
         return None
     return f"every entry is {r:.6g} times the right value: a constant factor is wrong"
 
 
-def _scaled(prefix, value, inverse, words):
-    """The sentence for a factor: value, or 1 / value, with the words for its meaning."""
-    number = f"1/{value:.6g}" if inverse else f"{value:.6g}"
+def _ratio(value, inverse):
+    return f"1/{value:.6g}" if inverse else f"{value:.6g}"
+
+
+def scaled(value: float, inverse: bool, words: list[str]) -> str:
+    """End of the sentence about a factor `value`, or 1 / value with inverse=True.
+
+    Of the words for its meaning the likely ones are listed: the batch size alone, or the first two.
+
+    >>> scaled(4, False, ["the batch size N", "the number of entries of x"])
+    'and 4 is the batch size N: a division by it is missing, or a sum where a mean belongs'
+    """
+    of_y = [w for w in words if w.endswith(" of y") and f"{w[:-1]}x" in words]  # the same of x
+    likely = [w for w in words if w not in of_y][: 1 if words[0] == "the batch size N" else 2]
     remedy = "a division by it is missing, or a sum where a mean belongs"
     if inverse:
         remedy = "one division by it too many, or a mean where a sum belongs"
     if isinstance(value, float):  # an option of the layer
         remedy = "look for a division by it" if inverse else "look for a product with it"
-    return (
-        f"every entry is {prefix}{number} times the right value, and {value:.6g} is "
-        f"{' or '.join(words)}: {remedy}"
-    )
+    return f"and {value:.6g} is {' or '.join(likely)}: {remedy}"
 
 
 def _near(a, b):
     return abs(a - b) <= 1e-5 * abs(b)
 
 
-def order(pair: Pair, units: int | None = None) -> str | None:
+def order(pair: Pair, units: int | None = None, names: str = "") -> str | None:
     """The right numbers at the wrong places: transposed, flipped, shifted, or gates exchanged.
 
-    units is the width M of one gate, for an array whose last axis holds several gates.
+    units is the width M of one gate, for an array whose last axis holds several gates, and names
+    are the letters of the gates; without them gates are counted from 0.
 
     >>> order(Pair("W", (2, 2), np.array([[1.0, 2.0], [3.0, 4.0]]), np.arange(4),
     ...            np.array([1.0, 3.0, 2.0, 4.0]), of_input=False))
@@ -209,7 +239,7 @@ def order(pair: Pair, units: int | None = None) -> str | None:
     for axes in itertools.permutations(range(n)):
         if tuple(shape[a] for a in axes) == shape and pair.fits(grad.transpose(axes)):
             return _transposed(axes)
-    gates = _gates(pair, units)
+    gates = _gates(pair, units, names)
     for k in range(1, n + 1):
         for axes in itertools.combinations(range(n), k):
             if gates and axes == (n - 1,):
@@ -243,12 +273,13 @@ def _flipped(axes, ndim, of_input):
     return f"the entries are in reverse order along the axes {axes}"
 
 
-def _gates(pair, units):
+def _gates(pair, units, names):
     """The blocks of M columns, of the last axis, that contain the gradient of another block."""
     full, width = pair.full, pair.shape[-1] if pair.shape else 0
     if full is None or pair.of_input or not units or width % units or width == units:
         return None
     mine, true = (np.split(a, width // units, axis=-1) for a in (pair.grad, full))
+    named = names if len(names) == len(true) else range(len(true))
     close = CLOSE * pair.scale
     wrong = [i for i, pairs in enumerate(zip(mine, true, strict=True)) if _differ(*pairs, close)]
     found = {}
@@ -256,15 +287,25 @@ def _gates(pair, units):
         found[i] = [j for j, block in enumerate(true) if not _differ(mine[i], block, close)]
     if wrong and all(found.values()):
         listed = ", ".join(
-            f"gate {i} contains the gradient of gate {js[0]}" for i, js in found.items()
+            f"gate {named[i]} contains the gradient of gate {named[js[0]]}"
+            for i, js in found.items()
         )
         return f"the gradient of the wrong gate: {listed} (blocks of M = {units} columns, from 0)"
-    if 0 < len(wrong) < len(true):
-        listed = " and ".join(
-            f"gate {i} (columns {i * units}...{(i + 1) * units - 1})" for i in wrong
-        )
+    right = [i for i in range(len(true)) if i not in wrong]
+    if 0 < len(right) < len(wrong):
+        verb = "is" if len(right) == 1 else "are"
+        return f"only {_listed_gates(right, units, named)} {verb} right"
+    if wrong and right:
+        listed = _listed_gates(wrong, units, named)
         return f"only the gradient of {listed} is wrong, the other gates are right"
     return None
+
+
+def _listed_gates(numbers, units, named):
+    """Names and columns: "gate o (columns 6, 7)"."""
+    columns = (map(str, range(i * units, (i + 1) * units)) for i in numbers)
+    pairs = zip(numbers, columns, strict=True)
+    return " and ".join(f"gate {named[i]} (columns {', '.join(js)})" for i, js in pairs)
 
 
 def _differ(a, b, close):

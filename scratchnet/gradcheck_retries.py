@@ -157,7 +157,7 @@ def penalty(evidence, pair):
     return None
 
 
-def _one_output(evidence, pair):
+def one_output(evidence: Evidence, pair: Pair) -> str | None:
     """One of several outputs is ignored."""
     outputs = evidence.R[:-1]
     if not isinstance(evidence.subject, Layer) or len(outputs) < 2:
@@ -165,8 +165,49 @@ def _one_output(evidence, pair):
     for k in range(len(outputs)):
         rest = [np.zeros_like(R) if i == k else R for i, R in enumerate(evidence.R)]
         if np.allclose(evidence.numeric(pair, rest), pair.analytic, CLOSE, CLOSE * pair.scale):
+            names = getattr(evidence.subject, "output_names", ())
+            if k < len(names):
+                return f"d{names[k]} is ignored: add its term"
             return f"the gradient that arrives at output {k} (counted from 0) is ignored"
     return None
+
+
+def _last_window(evidence, pair):
+    """The gradient of one window of an image overwrites that of the windows before."""
+    subject, dy = evidence.subject, evidence.R[0]
+    size = getattr(subject, "kernel_size", getattr(subject, "pool_size", None))
+    strides = getattr(subject, "strides", None)
+    if not (isinstance(size, tuple) and isinstance(strides, tuple)) or dy.ndim != 4:
+        return None
+    windows = list(np.ndindex(*dy.shape[1:3]))
+    if len(windows) < 2 or pair.full is None or "/" in pair.name:
+        return None
+    if not pair.of_input:
+        last = evidence.numeric(pair, [_in_window(R, windows[-1]) for R in evidence.R])
+        if np.allclose(last, pair.analytic, CLOSE, CLOSE * pair.scale):
+            return "it holds only the last window's share: add with +="
+        return None
+    if len(windows) * pair.numeric.size > 5000:  # one forward for each, twice
+        return None
+    written = np.zeros(pair.shape)
+    for window in windows:
+        share = evidence.numeric(pair, [_in_window(R, window) for R in evidence.R])
+        part = tuple(slice(i * s, i * s + k) for i, s, k in zip(window, strides, size, strict=True))
+        part = (slice(None), *part)
+        written[part] = share.reshape(pair.shape)[part]
+    if np.allclose(written, pair.grad, CLOSE, CLOSE * pair.scale):
+        return "it holds only the last window's share where windows overlap: add with +="
+    return None
+
+
+def _in_window(R, window):
+    """R with zeros at all windows but one; R of the penalty, a number, as it is."""
+    if R.ndim != 4:
+        return R
+    kept = np.zeros_like(R)
+    where = (slice(None), *window)
+    kept[where] = R[where]
+    return kept
 
 
 def _truncated(evidence, pair):
@@ -258,6 +299,6 @@ def _repeated_rows(evidence, pair):
 
 
 RETRIES = (
-    *(_transposed_weights, _flipped_kernel, _one_sample, penalty, _one_output),
+    *(_last_window, _transposed_weights, _flipped_kernel, _one_sample, penalty),
     *(_truncated, _one_step, _one_use, _repeated_rows),
 )

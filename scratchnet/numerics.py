@@ -112,11 +112,16 @@ def logsumexp(x, axis=-1):
 def log_softmax(x, axis=-1):
     """Logarithm of the softmax, log softmax(x)_k = x_k - logsumexp(x), along an axis.
 
+    Computed as d_k - log sum_j exp(d_j) with d = x - max(x). The difference of x_k and logsumexp(x)
+    would lose the digits of the result where all x_k are large: in float32, 1e4 is rounded to 1e-3.
+
     >>> import numpy as np
     >>> log_softmax(np.array([[0.0, 1000.0]]))
     array([[-1000.,     0.]])
     """
-    return x - logsumexp(x, axis=axis)
+    xp = xp_of(x)
+    d = x - x.max(axis=axis, keepdims=True)
+    return d - xp.log(xp.exp(d).sum(axis=axis, keepdims=True))
 
 
 def softmax(x, axis=-1):

@@ -23,10 +23,10 @@ ORDER = {
     "scratchnet": """
         __init__ paths archives validation hints batch_rows backend inputs numerics parallel
         initializers layers loss_base cross_entropy losses schedules metrics clipping optimizers
-        saving exchange workers training_checks training_run training_step training sequence_training
-        callbacks gradcheck_contract gradcheck_patterns gradcheck_formulas gradcheck_retries
-        gradcheck_causes gradcheck gradcheck_cases models boltzmann data plots pages
-        xray lesson compare zoo exercises play doctor cli __main__
+        saving exchange workers training_checks training_run training_step training
+        sequence_training callbacks gradcheck_contract gradcheck_patterns gradcheck_formulas
+        gradcheck_retries gradcheck_causes gradcheck gradcheck_cases models boltzmann
+        data plots pages xray lesson compare zoo exercises play doctor cli __main__
     """.split(),
     "scratchnet.layers": """
         plain shapes parameters base * conv summary sequential skip weight_regularization
@@ -37,8 +37,8 @@ ORDER = {
     """.split(),
     "scratchnet.exchange": "tensor_files feature_order layouts transfer".split(),
     "scratchnet.exercises": """
-        templates answers catalogue explain checks files step_checks recurrent_steps machine_steps
-        optimizer_checks registered_checks grading
+        templates answers catalogue explain checks files running step_checks recurrent_steps
+        machine_steps optimizer_checks registered_checks grading
     """.split(),
     "scratchnet.xray": "measures observers verdicts recorder".split(),
     "scratchnet.play": "points layer_file switches network frames session server command".split(),
@@ -54,6 +54,7 @@ NO_MODULE_OF_THAT_NAME = {  # tests that are not named after one module, and the
     "test_gradcheck_tuples.py": "gradcheck of layers with several inputs or outputs",
     "test_language.py": "the texts of all modules",
     "test_recipes.py": "the examples of docs/recipes.md",
+    "exchange/test_table.py": "the table and the example of docs/exchange.md",
     "layers/test_layers.py": "the layer contract, for every layer",
     "layers/test_masks.py": "masks of steps in recurrent layers, models and losses",
     "models/test_generative.py": "VAE and GAN",

@@ -66,7 +66,7 @@ class TransposedSquare(Dense):
         return dy @ self.W.T, {"W": dy.T @ x, "b": dy.sum(axis=0)}
 
 
-@fault(X, {"b": "sum over the batch is missing"}, 3)
+@fault(X, {"b": "sum dy over axis 0$"}, 3)
 class BatchNotSummed(Dense):
     def backward(self, dy, x):
         return dy @ self.W.T, {"W": x.T @ dy, "b": dy}
@@ -78,7 +78,7 @@ class WeightsPerSample(Dense):
         return dy @ self.W.T, {"W": x[:, :, None] * dy[:, None], "b": dy.sum(axis=0)}
 
 
-@fault(IMAGES, {"b": "a sum is missing: sum over the axes \\(0, 1\\)"}, 2, 2)
+@fault(IMAGES, {"b": "sum dy over all axes but the last, \\(0, 1, 2\\)"}, 2, 2)
 class PartOfTheSum(Conv2D):
     def backward(self, dy, cache):
         dx, grads = super().backward(dy, cache)

@@ -94,6 +94,14 @@ def test_a_shift_of_all_logits_changes_no_probability(x, shift):
     assert_allclose(softmax(x).sum(axis=-1), 1, rtol=1e-14)
 
 
+@every_precision
+@pytest.mark.parametrize("shift", [0, 1e2, 1e4, 1e6, -1e6])
+def test_log_softmax_keeps_its_digits_for_large_logits(shift, dtype):
+    x = np.array([[0, 1, 2, 3], [5, 5, 5, -9]], dtype)
+    exact = scipy.special.log_softmax(x.astype("float64"), axis=-1)
+    assert_allclose(strictly(log_softmax, x + x.dtype.type(shift)), exact, rtol=2e-7)
+
+
 @given(x=arrays("float64", 9, elements=st.floats(-1e3, 1e3)))
 def test_each_function_is_its_own_mirror_image(x):
     assert_allclose(sigmoid(-x), 1 - sigmoid(x), rtol=0, atol=1e-15)

@@ -10,8 +10,6 @@ So the rows of a Dense layer behind Flatten are permuted, and the columns and th
 layer in front of Reshape. Activations and the like do not change the order.
 """
 
-from typing import Any
-
 import numpy as np
 
 from scratchnet.layers import (
@@ -73,7 +71,7 @@ def _collect(model, found):
             _collect(child, found)
 
 
-def _chain(layer) -> list[Any]:
+def _chain(layer):
     """Layers one after another, those of inner Sequentials included."""
     if isinstance(layer, Sequential):
         return [leaf for inner in layer.layers for leaf in _chain(inner)]
@@ -118,7 +116,7 @@ def _keeps_order(layer):
     return not mixes and layer.input_shape == layer.output_shape  # both None without a build
 
 
-def _channels_first(shape) -> Order:
+def _channels_first(shape):
     if len(shape) != 3 or None in shape:
         return None
     order = np.arange(np.prod(shape)).reshape(shape).transpose(2, 0, 1).ravel()

@@ -15,6 +15,7 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     Raises FileNotFoundError, and FileError for a file that is damaged or of another format.
     Example: see `write_tensors`.
     """
-    path = _with_known_suffix(path)
+    path = _checked_path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: nothing to load")
     try:
@@ -59,7 +60,7 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise FileError(f"{path} is not a complete {path.suffix} file: {error}") from error
 
 
-def write_tensors(path: str | os.PathLike, tensors: dict[str, np.ndarray]) -> None:
+def write_tensors(path: str | os.PathLike, tensors: dict[str, Any]) -> None:
     """Write float arrays to a .npz or .safetensors file, completely or not at all.
 
     >>> import tempfile
@@ -68,7 +69,7 @@ def write_tensors(path: str | os.PathLike, tensors: dict[str, np.ndarray]) -> No
     ...     read_tensors(f"{folder}/a.safetensors")
     {'0.bias': array([1., 1.], dtype=float32)}
     """
-    path = _with_known_suffix(path)
+    path = _checked_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -82,7 +83,7 @@ def write_tensors(path: str | os.PathLike, tensors: dict[str, np.ndarray]) -> No
         temporary.unlink(missing_ok=True)
 
 
-def _with_known_suffix(path) -> Path:
+def _checked_path(path: str | os.PathLike) -> Path:
     path = expanded(path)
     if path.suffix not in SUFFIXES:
         raise FileError(f"{path} ends in {path.suffix!r}; expected {' or '.join(SUFFIXES)}")

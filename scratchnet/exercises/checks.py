@@ -3,7 +3,10 @@
 import dataclasses
 from collections.abc import Callable
 
+from scratchnet.exercises.explain import two_numbers
 from scratchnet.gradcheck import Report
+
+_FOLLOWS = ("it follows from", "as for ")  # causes that refer to another array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +32,18 @@ def wrong_gradient(report: Report) -> str:
     wrong = [row for row in report.rows if row.verdict != "ok"]
     if not wrong:
         return ""
-    row = next((row for row in wrong if row.cause), wrong[0])
+    told = [row for row in wrong if row.cause and not row.cause.startswith(_FOLLOWS)]
+    row = (told or [row for row in wrong if row.cause] or wrong)[0]
+    if row.returned is not None:
+        has = f"has the shape {row.returned}" if row.returned else "is one number"
+        hint = f": {row.cause}" if row.cause else f", that of {row.name}"
+        return f"d{row.name} {has}; expected {row.shape}{hint}"
     if row.verdict != "WRONG":
         return f"d{row.name}: {row.cause or row.verdict}"
     place = ", ".join(str(int(i)) for i in row.index)
     entry = f"d{row.name}[{place}]" if place else f"d{row.name}"
-    numbers = f"{entry} is {row.analytic:.6g}; finite differences give {row.numeric:.6g}"
+    numbers = two_numbers(row.analytic, row.numeric, "finite differences give")
+    if row.cause.startswith("it "):
+        return f"d{row.name} {row.cause[3:]} ({entry} is {numbers})"
+    numbers = f"{entry} is {numbers}"
     return f"d{row.name}: {row.cause} ({numbers})" if row.cause else numbers

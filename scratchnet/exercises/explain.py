@@ -6,16 +6,24 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backend import Array
+from scratchnet.gradcheck_patterns import scaled
 
 CLOSE = 1e-9  # largest relative difference of results that agree; all is computed in float64
 
 
-def difference(name: str, got: Any, expected: Array, wrong: dict[str, Any] | None = None) -> str:
+def difference(
+    name: str,
+    got: Any,
+    expected: Array,
+    wrong: dict[str, Any] | None = None,
+    quantities: dict[str, int] | None = None,
+) -> str:
     """Sentence about the first difference between two arrays; "" if they agree.
 
     Parameters
         name       of the array in the sentence
         wrong      {sentence: array} of frequent mistakes: the sentence of the first that equals got
+        quantities {words: number} of sizes that may be a factor of the result
 
     >>> difference("y", np.array([2.0, 4.0]), np.array([1.0, 2.0]))
     'y is 2 times the right value in every entry'
@@ -40,7 +48,8 @@ def difference(name: str, got: Any, expected: Array, wrong: dict[str, Any] | Non
         )
     if not np.isfinite(got).all():
         return f"{name} contains NaN or infinity, at {_first(~np.isfinite(got))}"
-    return _pattern(name, got.astype(float), expected) or _largest(name, got, expected)
+    found = _pattern(name, got.astype(float), expected, quantities or {})
+    return found or _largest(name, got, expected)
 
 
 def agree(got: Array, expected: Array) -> bool:
@@ -68,11 +77,13 @@ def _shape_hint(got, expected):
         for axes in itertools.combinations(range(got.ndim), n):
             for verb, reduced in (("sum", got.sum(axis=axes)), ("mean", got.mean(axis=axes))):
                 if agree(reduced, expected):
+                    if axes == (0,) and got.ndim == 2:
+                        return f": the {verb} over the N rows is missing: axis 0"
                     return f": the {verb} over the axes {axes} is missing"
     return ""
 
 
-def _pattern(name, got, expected):
+def _pattern(name, got, expected, quantities):
     """A relation that holds in every entry, or None."""
     every = " in every entry" if got.ndim else ""
     if not got.any():
@@ -81,7 +92,8 @@ def _pattern(name, got, expected):
         ratio = float((got * expected).sum() / (expected * expected).sum())
         simple = ratio and any(abs(r - round(r)) < CLOSE for r in (ratio, 1 / ratio))
         if (got.size > 2 or simple) and ratio and agree(got / ratio, expected):
-            return f"{name} is {ratio:.4g} times the right value" + every
+            meaning = _meaning(ratio, quantities)
+            return f"{name} is {ratio:.4g} times the right value{every}{meaning}"
     if got.ndim > 1 and got.shape == got.T.shape and agree(got.T, expected):
         return f"{name} is transposed"
     for axis in range(got.ndim):
@@ -93,12 +105,35 @@ def _pattern(name, got, expected):
     return None
 
 
+def _meaning(ratio, quantities):
+    """The end of the sentence about a factor that is one of the quantities, or 1 / one of them."""
+    for inverse, value in ((False, ratio), (True, 1 / ratio)):
+        words = [w for w, n in quantities.items() if n > 1 and abs(value - n) < CLOSE * n]
+        if words:
+            return ", " + scaled(quantities[words[0]], inverse, words)
+    return ""
+
+
+def two_numbers(got: float, expected: float, verb: str = "expected") -> str:
+    """The text "got; expected that", with as many digits as it takes to see the difference.
+
+    >>> two_numbers(2.0, 1.0), two_numbers(1.175881, 1.175882)
+    ('2; expected 1', '1.175881; expected 1.175882, an epsilon too many or too few?')
+    """
+    digits = 6
+    while digits < 17 and f"{got:.{digits}g}" == f"{expected:.{digits}g}":
+        digits += 1
+    close = abs(got - expected) <= 1e-4 * abs(expected)
+    text = f"{got:.{digits}g}; {verb} {expected:.{digits}g}"
+    return text + (", an epsilon too many or too few?" if close else "")
+
+
 def _largest(name, got, expected):
     wrong = ~np.isclose(got, expected, rtol=CLOSE, atol=CLOSE * float(abs(expected).max()))
     where = _first(wrong)
     place = f"{name}[{', '.join(map(str, where))}]" if where else name
     share = f" ({int(wrong.sum())} of {wrong.size} entries differ)" if wrong.size > 1 else ""
-    return f"{place} is {got[where]:.6g}; expected {expected[where]:.6g}{share}"
+    return f"{place} is {two_numbers(got[where], expected[where])}{share}"
 
 
 def _first(mask):

@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import os
+import shlex
 import sys
 import traceback
 from pathlib import Path
@@ -14,7 +15,13 @@ from scratchnet.exercises.catalogue import EXERCISES, Exercise, plain
 from scratchnet.paths import expanded
 
 FOLDER = "exercises"  # where `scratchnet exercise` writes, below the current directory
+EMPTY = "is empty, line"  # part of the sentence about a function that is not written yet
 PROGRESS = "progress.json"
+
+
+def default_folder() -> str:
+    """The folder of the exercises: "exercises", or "." inside a folder of that name."""
+    return "." if Path.cwd().name == FOLDER else FOLDER
 
 
 def write(exercise: Exercise, folder: str | os.PathLike = FOLDER, force: bool = False) -> Path:
@@ -25,12 +32,47 @@ def write(exercise: Exercise, folder: str | os.PathLike = FOLDER, force: bool = 
     path = expanded(folder) / exercise.file
     if path.exists() and not force:
         raise FileExistsError(
-            f"{path} exists already and may contain your answer: grade it with `scratchnet grade "
-            f"{path}`, or write the empty exercise over it with --force"
+            f"{path} exists already and may contain your answer: grade it with "
+            f"`{command(path)}`, or write the empty exercise over it with --force"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(exercise.template.read_text(encoding="ascii"), encoding="ascii")
+    text = exercise.template.read_text(encoding="ascii")
+    text = text.replace(command(Path(exercise.file)), command(path).replace("\\", "/"))
+    path.write_text(text, encoding="utf-8")
     return path
+
+
+def command(path: Path) -> str:
+    """The command line that grades a file.
+
+    >>> command(Path("dense.py")), command(Path("my work/dense.py"))
+    ('scratchnet grade dense.py', "scratchnet grade 'my work/dense.py'")
+    """
+    return f"scratchnet grade {shlex.quote(str(path))}"
+
+
+def answer_file(file: str | os.PathLike) -> Path:
+    """The file to grade; raise FileNotFoundError for a folder, or the name of an exercise.
+
+    >>> answer_file("dense.py").name
+    'dense.py'
+    """
+    path = expanded(file)
+    if path.is_dir():
+        files = sorted(p for p in path.glob("*.py") if any(p.name == e.file for e in EXERCISES))
+        example = command(files[0] if files else path / "relu.py")
+        raise FileNotFoundError(
+            f"`grade` expects a file; {file} is a folder: name one file in it, as in `{example}`"
+        )
+    named = [e for e in EXERCISES if plain(e.name) == plain(str(file))]
+    if named and not path.exists():
+        there = Path(default_folder()) / named[0].file
+        before = "" if there.exists() else f"`scratchnet exercise {named[0].name}`, then "
+        raise FileNotFoundError(
+            f"`grade` expects a file; {file} is the name of an exercise: run "
+            f"{before}`{command(there)}`"
+        )
+    return path.resolve()
 
 
 def exercise_in(path: Path) -> Exercise:
@@ -50,7 +92,10 @@ def exercise_in(path: Path) -> Exercise:
         )
     (exercise,) = fitting
     if exercise.name not in defined:
-        raise ValueError(f"{path} defines no {exercise.name}: keep the name of the written file")
+        kind = "function" if exercise.kind == "step" else "class"
+        raise ValueError(
+            f"{path} defines no {exercise.name}: the {kind} must be called {exercise.name}"
+        )
     _check_imports(path, tree, exercise)
     return exercise
 
@@ -80,8 +125,12 @@ def describe_error(problem: BaseException, path: Path) -> str:
     >>> describe_error(ValueError("too few"), Path("dense.py"))
     'ValueError: too few'
     """
-    frames = traceback.extract_tb(problem.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    lines: list = []
+    cause: BaseException | None = problem
+    while cause is not None and not lines:  # an error in backward is the cause of another one
+        frames = traceback.extract_tb(cause.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        cause = cause.__cause__ or cause.__context__
     message = " ".join(str(problem).split())
     text = f"{type(problem).__name__}: {message}" if message else type(problem).__name__
     return f"line {lines[-1]}: {text}" if lines else text
@@ -109,8 +158,12 @@ def progress(folder: str | os.PathLike = FOLDER) -> dict[str, Any]:
 
 
 def remember(exercise: Exercise, passed: int, of: int, folder: str | os.PathLike) -> None:
-    """Add a result to the progress of a folder."""
-    results = progress(folder) | {exercise.name: {"passed": passed, "of": of}}
+    """Add a result to the progress of a folder, which keeps an exercise that passed once."""
+    results = progress(folder)
+    before = results.get(exercise.name)
+    if before and before["passed"] == before["of"]:
+        return
+    results[exercise.name] = {"passed": passed, "of": of}
     text = json.dumps(results, indent=1, sort_keys=True) + "\n"
     path = expanded(folder) / PROGRESS
     written = path.with_suffix(".json.new")

@@ -1,15 +1,31 @@
 """Grading: the checks of an answer, simplest first, and one sentence for the first that fails."""
 
+import contextlib
 import dataclasses
+import itertools
 import os
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from scratchnet.exercises.catalogue import Exercise
-from scratchnet.exercises.files import describe_error, exercise_in, load, remember
-from scratchnet.paths import expanded
+from scratchnet.exercises.files import (
+    EMPTY,
+    answer_file,
+    describe_error,
+    exercise_in,
+    load,
+    remember,
+)
+from scratchnet.exercises.running import (
+    SECONDS,
+    SECONDS_AFTERWARDS,
+    FirstLines,
+    OutOfTimeError,
+    time_limit,
+)
 
 RECURRENT = ("rnn_step", "lstm_step", "gru_step")  # the other steps are of Boltzmann machines
 
@@ -18,7 +34,8 @@ RECURRENT = ("rnn_step", "lstm_step", "gru_step")  # the other steps are of Bolt
 class Grade:
     """Results of the checks of one answer: ``print(grade)`` shows them, ``grade.ok`` sums them up.
 
-    `results` are pairs (label, sentence); the sentence is "" if the check passes.
+    `results` are pairs (label, sentence); the sentence is "" if the check passes. `printed` is the
+    text that the answer printed during the first check that fails.
 
     >>> from scratchnet.exercises.catalogue import find
     >>> print(Grade(find("ReLU"), [("forward", ""), ("backward", "the sign is wrong")]))
@@ -31,6 +48,7 @@ class Grade:
 
     exercise: Exercise
     results: list[tuple[str, str]]
+    printed: str = ""
 
     @property
     def passed(self) -> int:
@@ -43,30 +61,41 @@ class Grade:
         return self.passed == len(self.results)
 
     def __str__(self):
-        lines = [self.exercise.name]
-        lines += [f"  {'WRONG' if s else 'ok   '}  {label}" for label, s in self.results]
+        return "\n".join(
+            [self.exercise.name, *itertools.starmap(_line, self.results), self.summary]
+        )
+
+    @property
+    def summary(self) -> str:
+        """The number of checks that pass, and the sentence about the first that fails."""
         of = f"{self.passed} of {len(self.results)} pass"
         if self.ok:
-            return "\n".join([*lines, f"{of}: the exercise is done"])
+            return f"{of}: the exercise is done"
         label, sentence = next(result for result in self.results if result[1])
-        return "\n".join([*lines, f"{of}; next: {label}", sentence])
+        printed = [self.printed.rstrip()] if self.printed else []
+        return "\n".join([f"{of}; next: {label}", *printed, sentence])
 
 
-def grade(file: str | os.PathLike) -> Grade:
+def grade(file: str | os.PathLike, show: Callable | None = None) -> Grade:
     """Grade the answer in a file, and store the result in the progress of its folder.
+
+    With `show`, a function of one line of text, each line is shown as soon as its check is done.
 
     Raises FileNotFoundError if there is no such file, ValueError if it answers no exercise, cannot
     be imported, or imports the library's own solution.
     """
-    path = expanded(file).resolve()
+    path = answer_file(file)
     exercise = exercise_in(path)
-    result = grade_module(exercise, load(path), path)
+    result = grade_module(exercise, load(path), path, show)
     remember(exercise, result.passed, len(result.results), path.parent)
     return result
 
 
 def grade_module(
-    exercise: Exercise, module: ModuleType | Any, path: Path = Path("answer")
+    exercise: Exercise,
+    module: ModuleType | Any,
+    path: Path = Path("answer"),
+    show: Callable | None = None,
 ) -> Grade:
     """Grade a module, or any object with the class or functions of the exercise as attributes.
 
@@ -75,7 +104,25 @@ def grade_module(
     >>> grade_module(find("ReLU"), layers).ok
     True
     """
-    return Grade(exercise, [(c.label, _sentence(c, module, path)) for c in _checks(exercise)])
+    result, seconds = Grade(exercise, []), SECONDS
+    if show:
+        show(exercise.name)
+    for check in _checks(exercise):
+        printed = FirstLines()
+        with contextlib.redirect_stdout(printed):
+            sentence, stopped = _sentence(check, module, path, seconds)
+        seconds = SECONDS_AFTERWARDS if stopped else seconds
+        if sentence and result.ok:
+            result.printed = str(printed)
+        result.results.append((check.label, sentence))
+        if show:
+            show(_line(*result.results[-1]))
+    return result
+
+
+def _line(label, sentence):
+    """The line of one check in the list."""
+    return f"  {('empty' if EMPTY in sentence else 'WRONG') if sentence else 'ok   '}  {label}"
 
 
 def _checks(exercise):
@@ -97,13 +144,16 @@ def _checks(exercise):
     return (layer_checks if exercise.kind == "layer" else loss_checks)(exercise)
 
 
-def _sentence(check, module, path):
-    """Result of a check, where an error in the answer is described with its line."""
+def _sentence(check, module, path, seconds):
+    """Result of a check, where an error is described with its line; and True if it was stopped."""
     try:
-        return check.run(module)
+        with time_limit(seconds):
+            return check.run(module), False
+    except OutOfTimeError as problem:
+        return describe_error(problem, path).replace("OutOfTimeError: ", ""), True
     except NotImplementedError as problem:
         frames = traceback.extract_tb(problem.__traceback__)
         own = [frame for frame in frames if frame.filename == str(path)]
-        return f"{own[-1].name} is empty, line {own[-1].lineno}" if own else str(problem)
+        return f"{own[-1].name} {EMPTY} {own[-1].lineno}" if own else str(problem), False
     except Exception as problem:
-        return describe_error(problem, path)
+        return describe_error(problem, path), False

@@ -17,7 +17,7 @@ def _rbm(*names):
     def inputs(rng, n, d=4, h=3):
         b = {"W": rng.standard_normal((d, h)), "a": rng.standard_normal(d)}
         b |= {"b": rng.standard_normal(h), "u_h": rng.random((n, h)), "u_v": rng.random((n, d))}
-        b |= {"v": rng.integers(2, size=(n, d)).astype(float)}
+        b["v"] = b["v0"] = rng.integers(2, size=(n, d)).astype(float)
         return {name: b[name] for name in names}
 
     return inputs
@@ -50,14 +50,15 @@ def _half_sweep(v, W, b, u):
     return (u < p).astype(float), p
 
 
-def _cd(v0, W, a, b, u_h, u_v, sample_h=True, sample_v=True, products="p"):
+def _cd(v0, W, a, b, u_h, u_v, sample_h=True, sample_v=True, first="p", second="p", flip=""):
     h0, p0 = _half_sweep(v0, W, b, u_h)
+    h0 = 1 - h0 if "h" in flip else h0
     q = sigmoid((h0 if sample_h else p0) @ W.T + a)
-    v1 = (u_v < q).astype(float) if sample_v else q
-    p1 = sigmoid(v1 @ W + b)
-    first = p0 if products == "p" else h0
-    dW = (v0.T @ first - v1.T @ p1) / len(v0)
-    return dW, (v0 - v1).mean(axis=0), (first - p1).mean(axis=0)
+    v1 = (u_v > q if "v" in flip else u_v < q).astype(float) if sample_v else q
+    h1, p1 = _half_sweep(v1, W, b, u_h)
+    one, two = (p0 if first == "p" else h0), (p1 if second == "p" else h1)
+    dW = (v0.T @ one - v1.T @ two) / len(v0)
+    return dW, (v0 - v1).mean(axis=0), (one - two).mean(axis=0)
 
 
 def _mean_field_sweep(v, mu2, W1, W2, b1, b2):
@@ -129,7 +130,7 @@ STEPS: dict[str, dict[str, Step]] = {
     },
     "contrastive_divergence": {
         "contrastive_divergence": Step(
-            _rbm("v", "W", "a", "b", "u_h", "u_v"),
+            _rbm("v0", "W", "a", "b", "u_h", "u_v"),
             _cd,
             ("dW", "da", "db"),
             {
@@ -141,8 +142,21 @@ STEPS: dict[str, dict[str, Step]] = {
                     _cd, sample_h=False, sample_v=False
                 ),
                 "the first product takes the sample h0: take its probability p0": _option(
-                    _cd, products="h"
+                    _cd, first="h"
                 ),
+                "the second product takes a sample h1: take p1": _option(_cd, second="h"),
+                "both products take samples: take the probabilities p0 and p1": _option(
+                    _cd, first="h", second="h"
+                ),
+                "the bias a is missing: v1 is 1 where u_v < sigmoid(h0 W^T + a)": (
+                    lambda v0, W, a, b, u_h, u_v: _cd(v0, W, 0 * a, b, u_h, u_v)
+                ),
+                "the bias b is missing: p0 = sigmoid(v0 W + b)": (
+                    lambda v0, W, a, b, u_h, u_v: _cd(v0, W, a, 0 * b, u_h, u_v)
+                ),
+                "h0 is 1 where u_h > p: it must be 1 where u_h < p": _option(_cd, flip="h"),
+                "v1 is 1 where u_v > p: it must be 1 where u_v < p": _option(_cd, flip="v"),
+                "h0 and v1 are 1 where u > p: they must be 1 where u < p": _option(_cd, flip="hv"),
             },
         )
     },
@@ -155,6 +169,10 @@ STEPS: dict[str, dict[str, Step]] = {
                 "mu1 has no input from mu2: add mu2 W2^T": lambda v, mu2, W1, W2, b1, b2: (
                     _mean_field_sweep(v, 0 * mu2, W1, W2, b1, b2)
                 ),
+                "mu2 was not computed from the new mu1": lambda v, mu2, W1, W2, b1, b2: (
+                    _mean_field_sweep(v, mu2, W1, W2, b1, b2)[0],
+                    _mean_field_sweep(v, 0 * mu2, W1, W2, b1, b2)[1],
+                ),
             },
         ),
         "mean_field": Step(
@@ -163,6 +181,12 @@ STEPS: dict[str, dict[str, Step]] = {
             ("mu1", "mu2"),
             {
                 "mu2 starts at 0: start at 1/2": _option(_mean_field, start=0.0),
+                "only one sweep is made: repeat it `sweeps` times": (
+                    lambda v, W1, W2, b1, b2, sweeps: _mean_field(v, W1, W2, b1, b2, 1)
+                ),
+                "the sweeps go on until nothing changes: make the given number": _option(
+                    _mean_field, more=300
+                ),
                 "one sweep is missing": _option(_mean_field, more=-1),
                 "one sweep is too many": _option(_mean_field, more=1),
             },

@@ -8,7 +8,7 @@ import numpy as np
 from scratchnet import optimizers
 from scratchnet.exercises.catalogue import Exercise
 from scratchnet.exercises.checks import Check
-from scratchnet.exercises.explain import difference
+from scratchnet.exercises.explain import agree, difference
 
 UPDATES = 10
 OPTIONS: dict[str, list[dict]] = {  # beside the default values
@@ -23,10 +23,11 @@ def optimizer_checks(exercise: Exercise) -> Iterator[Check]:
 
     >>> from scratchnet.exercises.catalogue import find
     >>> [check.label for check in optimizer_checks(find("SGD"))]
-    ['one update', 'ten updates', 'momentum=0.9', 'momentum=0.9, nesterov=True']
+    ['one update', 'ten updates', 'another rate', 'momentum=0.9', 'momentum=0.9, nesterov=True']
     """
     yield Check("one update", functools.partial(_check, exercise.name, {}, 1))
     yield Check("ten updates", functools.partial(_check, exercise.name, {}, UPDATES))
+    yield Check("another rate", functools.partial(_other_rate, exercise.name))
     for options in OPTIONS[exercise.name]:
         label = ", ".join(f"{name}={value}" for name, value in options.items())
         yield Check(label, functools.partial(_check, exercise.name, options, UPDATES))
@@ -34,13 +35,13 @@ def optimizer_checks(exercise: Exercise) -> Iterator[Check]:
 
 def _check(name, options, updates, module):
     rng = np.random.default_rng(0)
-    start, gradients = rng.standard_normal(5), rng.standard_normal((updates, 5))
+    start, gradients = rng.standard_normal(5), rng.standard_normal((UPDATES, 5))
     results = []
     for kind in (getattr(module, name), getattr(optimizers, name)):
         optimizer, w = kind(learning_rate=0.1, **options), start.copy()
         if not isinstance(optimizer, optimizers.Optimizer):
             return f"{name} is not a subclass of Optimizer: keep its first line"
-        for gradient in gradients:
+        for gradient in gradients[:updates]:
             g = gradient.copy()
             optimizer.step(w, g)
             if (g != gradient).any():
@@ -49,11 +50,52 @@ def _check(name, options, updates, module):
     got, expected = results
     if not got.any():
         return "w has not changed: change it in place, as in w -= ..., not with w = w - ..."
+    right = difference("the change of w", got, expected) == ""
+    if not right and (found := _wrong_vectors(name, options, module, start, gradients)):
+        return found
     wrong = {
-        sentence: _follow(rule, start, gradients, optimizer) - start
+        sentence: _follow(rule, start, gradients[:updates], optimizer) - start
         for sentence, rule in _MISTAKES[name].items()
     }
     wrong = {sentence: change for sentence, change in wrong.items() if np.isfinite(change).all()}
+    return difference("the change of w", got, expected, wrong)
+
+
+def _wrong_vectors(name, options, module, start, gradients):
+    """Sentence about the optimizer's own vectors after two updates; "" if none is known."""
+    optimizer = getattr(module, name)(learning_rate=0.1, **options)
+    w = start.copy()
+    for g in gradients[:2]:
+        optimizer.step(w, g.copy())
+    vectors = optimizer.vectors or {}
+    if set(vectors) != set(optimizer.slots) or not vectors:
+        return ""
+    unchanged = [slot for slot, vector in vectors.items() if not vector.any()]
+    if unchanged and getattr(optimizer, "momentum", True):  # SGD without momentum needs no v
+        verb, what = ("are", "them") if len(unchanged) > 1 else ("is", "it")
+        change = f"change {what} in place, as in {unchanged[0]}[:] = ..."
+        return f"{' and '.join(unchanged)} {verb} unchanged after update: {change}"
+    for slot, vector in vectors.items():
+        for sentence, rule in _WRONG_VECTORS.get(name, {}).get(slot, {}).items():
+            expected = 0.0
+            for t, g in enumerate(gradients[:2], 1):
+                expected = rule(expected, g, t, optimizer)
+            if agree(vector, expected):
+                return sentence
+    return ""
+
+
+def _other_rate(name, module):
+    """A rate that is not self.learning_rate, as a schedule gives it."""
+    start, g = np.random.default_rng(0).standard_normal((2, 5))
+    changes = []
+    for kind in (getattr(module, name), getattr(optimizers, name)):
+        optimizer, w = kind(learning_rate=0.1), start.copy()
+        optimizer.t = 1
+        optimizer.update(w, g.copy(), 0.025, *(np.zeros_like(w) for _ in optimizer.make_slots(w)))
+        changes.append(w - start)
+    got, expected = changes
+    wrong = {"the argument rate is ignored: take rate, not self.learning_rate": 4 * expected}
     return difference("the change of w", got, expected, wrong)
 
 
@@ -81,7 +123,10 @@ def _rmsprop(g, t, s, o, inside=False, root=True, new=None, power=2):
     return g / ((np.sqrt(s["v"]) if root else s["v"]) + o.epsilon)
 
 
-def _adam(g, t, s, o, m_corrected=True, v_corrected=True, later=0, inside=False, root=True):
+def _adam(
+    g, t, s, o, m_corrected=True, v_corrected=True, later=0, inside=False, root=True, fixed=False
+):
+    t = 1 if fixed else t
     s["m"] = o.beta_1 * s["m"] + (1 - o.beta_1) * g
     s["v"] = o.beta_2 * s["v"] + (1 - o.beta_2) * g**2
     m = s["m"] / (1 - o.beta_1 ** (t + later)) if m_corrected else s["m"]
@@ -114,8 +159,44 @@ _MISTAKES = {
         ),
         "m is not corrected: divide it by 1 - b1^t": _option(_adam, m_corrected=False),
         "v is not corrected: divide it by 1 - b2^t": _option(_adam, v_corrected=False),
+        "the correction does not depend on t: divide m by 1 - b1^t with t = self.t": _option(
+            _adam, fixed=True
+        ),
         "t is one too large: self.t is 1 in the first update already": _option(_adam, later=1),
         "epsilon is inside the root: add it to sqrt(v^)": _option(_adam, inside=True),
         "m^ is divided by v^, not by its root": _option(_adam, root=False),
+    },
+}
+
+# {optimizer: {vector: {sentence: rule (vector, g, t, optimizer) -> new vector}}}
+_WRONG_VECTORS = {
+    "Adam": {
+        "m": {
+            "m itself was divided by 1 - b1^t: keep m, divide a copy": lambda m, g, t, o: (
+                (o.beta_1 * m + (1 - o.beta_1) * g) / (1 - o.beta_1**t)
+            ),
+            "m does not decay: multiply the old m by b1": lambda m, g, t, o: m + (1 - o.beta_1) * g,
+            "m adds the whole g: add (1 - b1) g": lambda m, g, t, o: o.beta_1 * m + g,
+            "m keeps only the last gradient: add b1 m": lambda m, g, t, o: (1 - o.beta_1) * g,
+            "m has b1 and 1 - b1 exchanged": lambda m, g, t, o: (1 - o.beta_1) * m + o.beta_1 * g,
+            "m uses beta_2": lambda m, g, t, o: o.beta_2 * m + (1 - o.beta_2) * g,
+        },
+        "v": {
+            "v itself was divided by 1 - b2^t: keep v, divide a copy": lambda v, g, t, o: (
+                (o.beta_2 * v + (1 - o.beta_2) * g**2) / (1 - o.beta_2**t)
+            ),
+            "v uses beta_1": lambda v, g, t, o: o.beta_1 * v + (1 - o.beta_1) * g**2,
+            "v does not decay: multiply the old v by b2": lambda v, g, t, o: (
+                v + (1 - o.beta_2) * g**2
+            ),
+            "v adds the whole g^2: add (1 - b2) g^2": lambda v, g, t, o: o.beta_2 * v + g**2,
+            "v keeps only the last gradient: add b2 v": lambda v, g, t, o: (1 - o.beta_2) * g**2,
+            "v has b2 and 1 - b2 exchanged": lambda v, g, t, o: (
+                (1 - o.beta_2) * v + o.beta_2 * g**2
+            ),
+            "v is a running mean of g, not of g^2": lambda v, g, t, o: (
+                o.beta_2 * v + (1 - o.beta_2) * g
+            ),
+        },
     },
 }

@@ -65,15 +65,15 @@ STEPS: dict[str, dict[str, Step]] = {
             ("h_new", "c_new"),
             {
                 "the columns are ordered i, f, g, o, not i, f, o, g": _option(_lstm, order="ifog"),
-                "the columns are ordered i, f, g, o, not f, i, g, o": _option(_lstm, order="figo"),
                 "g is tanh(a_g), not sigmoid(a_g)": _option(_lstm, g_of=sigmoid),
                 "h_new lacks the tanh of c_new": _option(_lstm, squash=lambda c: c),
-                "c_new takes the gates exchanged: f belongs to c, i to g": _option(
+                "i and f have exchanged roles: c_new = f c + i g, columns i, f, g, o": _option(
                     _lstm, cell=lambda i, f, g, c: i * c + f * g
                 ),
                 "c_new lacks the old cell f c": _option(_lstm, cell=lambda i, f, g, c: i * g),
             },
             ("x", "h", "c"),
+            "ifgo",
         )
     },
     "gru_step": {
@@ -89,6 +89,7 @@ STEPS: dict[str, dict[str, Step]] = {
                 "the columns are ordered z, r, g, not r, z, g": _option(_gru, order="rzg"),
             },
             ("x", "h"),
+            "zrg",
         )
     },
 }

@@ -39,6 +39,8 @@ def layer_checks(exercise: Exercise) -> Iterator[Check]:
     for suffix, group in _groups(exercise, cases):
         for method, check in (("forward", _layer_forward), ("backward", _layer_backward)):
             yield Check(method + suffix, functools.partial(check, exercise, group))
+    if exercise.name == "ReLU":
+        yield Check("backward at x = 0", _slope_at_zero)
     if exercise.name == "BatchNormalization":
         yield Check("update_running_stats", functools.partial(_running_averages, exercise))
 
@@ -54,13 +56,15 @@ def loss_checks(exercise: Exercise) -> Iterator[Check]:
     for suffix, group in _groups(exercise, cases):
         for method, check in (("forward", _loss_forward), ("backward", _loss_backward)):
             yield Check(method + suffix, functools.partial(check, exercise, group))
+    if exercise.name == "SoftmaxCrossEntropy":
+        yield Check("forward, x = 1000", _large_logits)
 
 
 def _groups(exercise, cases):
     """[(", name=value, ...", cases of these options)], the fewest options first."""
     kind = getattr(layers if exercise.kind == "layer" else losses, exercise.name)
     parameters = inspect.signature(kind).parameters
-    default = {name: p.default for name, p in parameters.items()} | {"targets": "index"}
+    default = {name: p.default for name, p in parameters.items()} | {"targets": "one-hot"}
     required = {name for name, value in default.items() if value is inspect.Parameter.empty}
     groups = {}
     for case in cases:
@@ -131,7 +135,10 @@ def _layer_forward(exercise, cases, module):
         with float64():
             answer, reference = _built(exercise, module, case)
             (x,) = case.arguments
-            y, cache = answer.forward(x.copy(), case.train)
+            copy = x.copy()
+            y, cache = answer.forward(copy, case.train)
+            if (copy != x).any():
+                return "forward changes x: compute on a copy"
             expected, expected_cache = reference.forward(x.copy(), case.train)
             penalty, expected_penalty = answer.penalty(cache), reference.penalty(expected_cache)
         name = "z" if exercise.name == "Sampling" else "y"
@@ -160,6 +167,7 @@ def _running_averages(exercise, module):
         supported = Exercise(exercise.name, "layer", "", "", options=("momentum",))
         with float64():
             answer, reference = _built(supported, module, case)
+            arrays = dict(answer.state)
             for layer in (answer, reference):
                 before = {name: average.copy() for name, average in layer.named_state().items()}
                 _, cache = layer.forward(x, True)
@@ -175,6 +183,8 @@ def _running_averages(exercise, module):
                 f"{name} takes the variance divided by N - 1: divide by N": momentum * old
                 + (1 - momentum) * new * len(x) / (len(x) - 1),
             }
+            if answer.state[name] is not arrays[name]:
+                return f"{name} is a new array: change it in place, as in average[:] = ..."
             if found := difference(name, answer.state[name], expected, wrong):
                 return f"{found} (momentum={momentum})"
     return ""
@@ -183,9 +193,15 @@ def _running_averages(exercise, module):
 def _loss_forward(exercise, cases, module):
     for case in cases:
         answer, reference = _make(exercise, module, case, Loss)
-        value, _ = answer.forward(*(array.copy() for array in case.arguments))
+        copies = [array.copy() for array in case.arguments]
+        value, _ = answer.forward(*copies)
+        if any((a != b).any() for a, b in zip(copies, case.arguments, strict=True)):
+            return "forward changes its arguments: compute on a copy"
         expected, _ = reference.forward(*case.arguments)
-        if found := difference("the value", value, expected):
+        x = case.arguments[0]
+        sizes = {"the batch size N": len(x), "the number of entries of a sample": x[0].size}
+        sizes["the number of entries"] = x.size
+        if found := difference("the value", value, expected, quantities=sizes):
             return found + _of(case)
     return ""
 
@@ -198,6 +214,34 @@ def _loss_backward(exercise, cases, module):
     return ""
 
 
+def _slope_at_zero(module):
+    """The derivative 0 at x = 0, which finite differences cannot check."""
+    answer, x = module.ReLU(), np.array([[-1.0, 0.0, 2.0]])
+    answer.build((3,), RNG(0))
+    dx, _ = answer.backward(np.ones_like(x), answer.forward(x.copy())[1])
+    wrong = {
+        "the derivative at x = 0 is 1: take 0, as in x > 0": np.array([[0.0, 1.0, 1.0]]),
+    }
+    return difference("dx", dx, np.array([[0.0, 0.0, 1.0]]), wrong)
+
+
+def _large_logits(module):
+    """Logits whose exponentials overflow."""
+    x, target = np.array([[1000.0, 0.0], [0.0, 1.0]]), np.array([1, 1])
+    with np.errstate(all="ignore"):
+        value, _ = module.SoftmaxCrossEntropy().forward(x, target)
+    if not np.isfinite(value):
+        return f"the value is {value} for x = 1000: subtract the maximum of each row first"
+    expected = losses.SoftmaxCrossEntropy("per_sample").forward(x, target)[0]
+    return difference("the value", value, expected)
+
+
 def _of(case):
+    first, *others = case.arguments
+    if not others:
+        return f" (for an x of shape {first.shape})"
+    if len(others) == 1 and others[0].dtype.kind in "iu":
+        shape = others[0].shape
+        return f" (for a prediction of shape {first.shape} and a target of shape {shape}, classes)"
     shapes = ", ".join(str(array.shape) for array in case.arguments)
-    return f" (for {'an x' if len(case.arguments) == 1 else 'arrays'} of shape {shapes})"
+    return f" (for arrays of shape {shapes})"

@@ -11,9 +11,12 @@ import numpy as np
 
 from scratchnet.backend import float64
 from scratchnet.exercises.checks import Check, wrong_gradient
-from scratchnet.exercises.explain import difference
+from scratchnet.exercises.explain import agree, difference
 from scratchnet.gradcheck import gradcheck
 from scratchnet.layers.base import Layer
+
+ROWS = 5
+SEEDS = (5, 6, 7)  # of the inputs on which a hypothesis about a mistake is tested
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Step:
         results    names of the results
         wrong      {sentence: function of the same arguments}, whose results a mistake would give
         states     names of the states, for a step with a backward function; else ()
+        gates      letters of the gates, in the order of the columns
     """
 
     inputs: Callable
@@ -33,6 +37,7 @@ class Step:
     results: tuple[str, ...]
     wrong: dict[str, Callable] = dataclasses.field(default_factory=dict)
     states: tuple[str, ...] = ()
+    gates: str = ""
 
 
 def step_checks(functions: dict[str, Step]) -> Iterator[Check]:
@@ -43,15 +48,65 @@ def step_checks(functions: dict[str, Step]) -> Iterator[Check]:
     ['free_energy, one row', 'free_energy, several rows']
     """
     for name, step in functions.items():
-        for n, rows in ((1, "one row"), (5, "several rows")):
+        for n, rows in ((1, "one row"), (ROWS, "several rows")):
             yield Check(f"{name}, {rows}", functools.partial(_values, name, step, n))
         if step.states:
             backward = f"{name}_backward"
-            for n, rows in ((5, "several rows"), (1, "one row")):
+            for n, rows in ((ROWS, "several rows"), (1, "one row")):
                 yield Check(f"{backward}, {rows}", functools.partial(_gradients, name, step, n))
 
 
 def _values(name, step, n, module):
+    """Compare the results for n rows; several rows tell more about a difference."""
+    found = _compare(name, step, n, module)
+    if not found:
+        return ""
+    return (
+        _mistake(name, step, module) or (n < ROWS and _compare(name, step, ROWS, module)) or found
+    )
+
+
+def _mistake(name, step, module):
+    """The sentence of the only mistake that gives all results of the answer, in several trials."""
+    trials = [step.inputs(np.random.default_rng(seed), ROWS) for seed in SEEDS]
+    answer = functools.partial(_results, getattr(module, name))
+    got = [answer(arguments) for arguments in trials]
+    if any(len(results) != len(step.results) for results in got):
+        return ""
+    given = [k for k in trials[0] if k.startswith("u_")]
+    use = f"use the given {' and '.join(given)}, and no other random numbers"
+    if not all(map(_agree, got, map(answer, trials))):
+        return f"two calls of {name} with equal arguments differ" + (f": {use}" if given else "")
+    with np.errstate(all="ignore"):
+        fitting = [
+            sentence
+            for sentence, mistake in step.wrong.items()
+            if all(_agree(g, _results(mistake, a)) for g, a in zip(got, trials, strict=True))
+        ]
+    if fitting:
+        return fitting[0] if len(fitting) == 1 else ""
+    for k in given:
+        others = [a | {k: 1 - a[k]} for a in trials]
+        if all(map(_agree, got, map(answer, others))):
+            return f"the results do not depend on {k}: {use}"
+    return ""
+
+
+def _results(function, arguments):
+    """The results of a call with copies of the arguments, as a tuple of arrays."""
+    copies = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments.values()]
+    results = _tuple(function(*copies))
+    numbers = all(isinstance(r, (np.ndarray, np.generic, float, int)) for r in results)
+    return tuple(map(np.asarray, results)) if numbers else ()
+
+
+def _agree(got, expected):
+    return len(got) == len(expected) and all(
+        g.dtype.kind in "fiub" and agree(g, e) for g, e in zip(got, expected, strict=True)
+    )
+
+
+def _compare(name, step, n, module):
     arguments = step.inputs(np.random.default_rng(n), n)
     copies = {k: a.copy() if isinstance(a, np.ndarray) else a for k, a in arguments.items()}
     got = getattr(module, name)(*copies.values())
@@ -63,11 +118,9 @@ def _values(name, step, n, module):
         what = f"{len(got)} values" if isinstance(got, tuple) else type(got).__name__
         return f"{name} returns {what}: return the {len(expected)} arrays {_list(step.results)}"
     got = got if len(expected) > 1 else (got,)
-    with np.errstate(all="ignore"):
-        mistakes = {s: _tuple(f(*arguments.values())) for s, f in step.wrong.items()}
+    quantities = {"the number N of rows": n}
     for i, result in enumerate(step.results):
-        wrong = {s: m[i] for s, m in mistakes.items()}
-        if found := difference(result, got[i], expected[i], wrong):
+        if found := difference(result, got[i], expected[i], quantities=quantities):
             return found
     return ""
 
@@ -88,6 +141,8 @@ class _StepLayer(Layer):
         self.function = getattr(module, name)
         self.gradient = getattr(module, f"{name}_backward")
         self.arguments, self.input_names = arguments, step.states
+        self.output_names, self.gate_names = step.results, step.gates
+        self.units = arguments["h"].shape[1]
 
     @property
     def title(self):

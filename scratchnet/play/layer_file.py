@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 from scratchnet.exercises.files import describe_error, load
@@ -41,12 +42,12 @@ def read_layers(path: Path) -> dict[str, type[Layer]]:
     return found
 
 
-def make_layer(kind: type[Layer], units: int, name: str) -> Layer:
+def make_layer(kind: Callable[..., Layer], units: int, name: str) -> Layer:
     """An instance of a layer class; a constructor with an argument `units` receives it.
 
     >>> from scratchnet.layers import Dense, Tanh
-    >>> make_layer(Dense, 3, "a"), make_layer(Tanh, 3, "b")
-    (Dense(units=3), Tanh())
+    >>> make_layer(Dense, 3, "a").units, make_layer(Tanh, 3, "b")
+    (3, Tanh())
     """
     takes_units = "units" in inspect.signature(kind).parameters
     layer = kind(units) if takes_units else kind()

@@ -5,6 +5,10 @@ const REGIONS = 60, MAP = 30;  // sizes of the arrays of session.py
 const channels = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
 const mixed = (a, b, t) => a.map((v, i) => v + t * (b[i] - v));
 
+// Colours of signed numbers in [-1, 1], in 257 steps: a frame has thousands of pixels.
+const signedTable = Array.from({ length: 257 }, (_, i) => signed(i / 128 - 1));
+const signedColor = v => signedTable[Number.isFinite(v) ? Math.round(128 * (1 + v)) : 128];
+
 // The sign of each class, so that a class is readable without its colour.
 const signNames = ["circle", "square", "triangle", "diamond", "plus"];
 function drawSign(context, k, x, y, r) {
@@ -24,13 +28,14 @@ function drawMap(canvas, regions, points, edge, cross) {
   const side = Math.min(canvas.clientWidth || 300, 460);
   const { context } = sharp(canvas, side);
   const paper = channels(color("card")), line = channels(color("text"));
-  const shades = classColors.map(name => channels(color(name)));
+  const shades = classColors.map(name => channels(color(name)))
+    .map(shade => Array.from({ length: 33 }, (_, i) => mixed(paper, shade, 0.15 + 0.45 * i / 32)));
   if (regions) {
     const kinds = regions.map(Math.floor), places = regions.map((_, i) => i);
     drawImage(regionCanvas, places, REGIONS, REGIONS, i => {
       const k = kinds[i], right = i % REGIONS < REGIONS - 1 && kinds[i + 1] !== k;
       const below = i + REGIONS < kinds.length && kinds[i + REGIONS] !== k;
-      return right || below ? line : mixed(paper, shades[k], 0.15 + 0.45 * (regions[i] - k));
+      return right || below ? line : shades[k][Math.round(32 * (regions[i] - k))];
     });
     context.imageSmoothingEnabled = false;
     context.drawImage(regionCanvas, 0, 0, side, side);
@@ -60,8 +65,8 @@ function makeUnits(target, layers, titles) {
     target.append(element("h3", {}, titles[l]), box);
     return Array.from({ length: layer.gradient.length }, () => {
       const canvas = element("canvas", { class: "pixels", "aria-hidden": "true", width: MAP, height: MAP });
-      const bar = element("div"), caption = element("figcaption", { "aria-hidden": "true" });
-      const figure = element("figure", { role: "img", "aria-label": "Unit" }, canvas, element("div", { class: "bar" }, bar), caption);
+      const bar = element("div"), caption = element("p", { "aria-hidden": "true" });
+      const figure = element("div", { class: "unit", role: "img", "aria-label": "Unit" }, canvas, element("div", { class: "bar" }, bar), caption);
       box.append(figure);
       return { canvas, bar, caption, figure };
     });
@@ -75,7 +80,7 @@ function drawUnits(units, layer, title, speak) {
   for (const v of layer.maps) if (Number.isFinite(v)) largest = Math.max(largest, Math.abs(v));
   units.forEach((unit, j) => {
     drawImage(unit.canvas, layer.maps.subarray(j * size, (j + 1) * size), MAP, MAP,
-      v => signed(Number.isFinite(v) ? v / largest : 0));
+      v => signedColor(v / largest));
     const g = layer.gradient[j], low = layer.spread[2 * j], high = layer.spread[2 * j + 1];
     const width = Math.min(1, Math.max(0, (Math.log10(g) + 8) / 8));
     unit.bar.style.width = 100 * (Number.isFinite(width) ? width : 0) + "%";

@@ -55,7 +55,7 @@ class LayerSpec:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the page sets; `checked` makes them from the numbers and words that it sends.
+    """Settings of the page; `checked` makes them from the numbers and words that it sends.
 
     layers      hidden layers, first to last
     output      "sigmoid": one unit for two classes; "softmax": one unit for each class

@@ -43,11 +43,14 @@ function options(select, names, value) {
 function showState(next) {
   const focused = document.activeElement && document.activeElement.id;
   state = next;
+  document.querySelector("main").inert = false;
   state.points.x = floats(state.points.x);
   const { settings, choices, points } = state;
   options(byId("set"), ["choose", ...choices.sets]);
   byId("set").value = choices.sets.includes(points.title) ? points.title : "choose";
-  options(byId("output"), choices.outputs, settings.output);
+  const several = points.classes.length > 2;  // they need a unit for each class
+  options(byId("output"), choices.outputs, several ? "softmax" : settings.output);
+  byId("output").disabled = several;
   options(byId("optimizer"), choices.optimizers, settings.optimizer);
   for (const name of ["rate", "batch", "steps"]) byId(name).value = settings[name];
   const pens = [...points.classes];
@@ -108,7 +111,7 @@ function showSwitches() {
       return element("label", {}, box, text);
     }))));
   const on = state.switches.filter(fault => state.faults.includes(fault.name));
-  byId("codes").replaceChildren(...on.flatMap(fault => [element("h3", { class: "wrong" }, `On: ${fault.title}`),
+  byId("codes").replaceChildren(...on.flatMap(fault => [element("h3", {}, `On: ${fault.title}`),
     element("p", { class: "note" }, "Right, and below it wrong:"),
     element("pre", { tabindex: 0, "aria-label": "Right code" }, fault.code[0]),
     element("pre", { tabindex: 0, class: "bad", "aria-label": "Wrong code" }, fault.code[1])]));
@@ -122,7 +125,7 @@ function grouped(members) {
   return groups;
 }
 
-byId("run").addEventListener("click", () => act("run", { on: !state.running }));
+byId("run").addEventListener("click", () => act("run", { on: !(state && state.running) }));
 byId("step").addEventListener("click", () => act("step"));
 byId("restart").addEventListener("click", () => act("restart"));
 byId("seed").addEventListener("click", () => act("restart", { new_seed: true }));
@@ -193,8 +196,17 @@ function show() {
     + (numbers.accuracy === null ? "\u2013" : `${Math.round(100 * numbers.accuracy)} %`);
 }
 
+const askForFrame = () => post("frame", { window: windowName });
+let pending = null;  // the next frame: the server trains while the page draws
+
 async function nextFrame() {
-  const next = await post("frame", { window: windowName });
+  const asked = pending || askForFrame();
+  pending = null;
+  const next = await asked;
+  if (next.running && next.drives) {
+    pending = askForFrame();
+    pending.catch(() => {});  // reported by the next call
+  }
   if (!state || next.revision !== state.revision) showState(await post("state"));
   for (const layer of next.layers) for (const name of ["maps", "gradient", "spread"]) layer[name] = floats(layer[name]);
   if (next.regions) next.regions = floats(next.regions);

@@ -62,7 +62,9 @@ class Points:
             raise ValueError(f"a point expects two numbers from -1.5 to 1.5; got {x1!r}, {x2!r}")
         if len(self.x) >= MAX_POINTS:
             raise ValueError(f"a set has at most {MAX_POINTS} points: clear it first")
-        label = str(label)[:20]
+        label = str(label)
+        if label not in self.classes:
+            label = label[:20]
         classes = self.classes if label in self.classes else (*self.classes, label)
         if len(classes) > MAX_CLASSES:
             raise ValueError(f"a set has at most {MAX_CLASSES} classes; got a new one, {label!r}")

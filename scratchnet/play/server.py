@@ -171,6 +171,6 @@ class PlayServer(ThreadingHTTPServer):
 
     def handle_error(self, request, client_address):
         """Print one line instead of a traceback, and nothing if the browser was closed."""
-        problem = sys.exception() if hasattr(sys, "exception") else sys.exc_info()[1]
+        problem = sys.exc_info()[1]
         if not isinstance(problem, (ConnectionError, TimeoutError)):
             print(f"scratchnet play: {type(problem).__name__}: {problem}", file=sys.stderr)

@@ -5,8 +5,10 @@ import dataclasses
 import inspect
 import math
 import os
+import textwrap
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,8 @@ class Session:
 
     def __init__(self, data: str | os.PathLike | None = None, layer: Any = None):
         self.lock = threading.RLock()
-        self.settings, self.faults, self.seed = Settings(), (), 0
+        self.settings, self.seed = Settings(), 0
+        self.faults: tuple[str, ...] = ()
         self.points, self.message, self.running = built_in("two moons"), "", False
         self.own: dict[str, type[Layer]] = {}
         self.layer_file: Path | None = None
@@ -207,9 +210,9 @@ class Session:
             new = make_network(
                 self.settings, len(self.points.classes), self.faults, self.own, self.seed
             )
-            y, cache = new.model.forward(np.zeros((4, 2), "float32"))  # errors of an own layer
-            if y.ndim != 2:
-                raise ValueError(f"the network expects outputs (N, units); got {y.shape}")
+            y, _ = new.model.forward(np.zeros((5, 2), "float32"))  # errors of an own layer
+            if y.ndim != 2 or len(y) != 5:
+                raise ValueError(f"5 samples expect outputs (5, units); got {y.shape}")
             kept = keep and old is not None and copy_weights(old, new)
             if kept and type(old.optimizer) is type(new.optimizer):
                 if old.optimizer.slots == new.optimizer.slots:
@@ -321,14 +324,14 @@ class Session:
                         "title": fault.title,
                         "part": part(name),
                         "needs": missing_part(name, self.settings, n_classes),
-                        "code": fault.code,
+                        "code": [textwrap.dedent(text) for text in fault.code],
                     }
                     for name, fault in SWITCHES.items()
                 ],
             }
 
 
-ACTIONS = {
+ACTIONS: dict[str, Callable[..., None]] = {
     "run": Session.run,
     "step": Session.one_step,
     "restart": Session.restart,

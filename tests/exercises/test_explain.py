@@ -40,4 +40,10 @@ def test_a_frequent_mistake_is_named_first():
 def test_one_number():
     assert difference("L", 2.0, np.float64(2.0)) == ""
     assert difference("L", 1.0, np.float64(3.0)) == "L is 0.3333 times the right value"
+    third = difference("L", 1.0, np.float64(3.0), quantities={"the batch size N": 3})
+    assert third.endswith(
+        "and 3 is the batch size N: one division by it too many, or a mean where a sum belongs"
+    )
+    text = "L is 1.2000001; expected 1.2, an epsilon too many or too few?"
+    assert difference("L", 1.2000001, np.float64(1.2)) == text
     assert difference("L", 1.2, np.float64(3.1)) == "L is 1.2; expected 3.1"

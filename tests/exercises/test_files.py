@@ -26,7 +26,8 @@ def test_a_written_file_is_not_written_over(folder, capsys):
     assert "exists already" in capsys.readouterr().err
     assert path.read_text() == "mine = 1\n"
     assert cli.main(["exercise", "Dense", "--force"]) == 0
-    assert path.read_text() == find("Dense").template.read_text()
+    text = find("Dense").template.read_text()
+    assert path.read_text() == text.replace("grade dense", "grade exercises/dense")
 
 
 def test_a_name_of_several_words_and_a_folder(folder, capsys):
@@ -40,7 +41,7 @@ def test_the_exit_code_is_0_only_if_all_passes(folder, capsys):
     assert cli.main(["grade", str(path)]) == 1
     path.write_text(solution("ReLU"))
     assert cli.main(["grade", str(path)]) == 0
-    assert "2 of 2 pass: the exercise is done" in capsys.readouterr().out
+    assert "3 of 3 pass: the exercise is done" in capsys.readouterr().out
     assert cli.main(["progress"]) == 0
     assert "1 of 29 exercises pass in exercises" in capsys.readouterr().out
     assert cli.main(["exercise"]) == 0
@@ -54,7 +55,8 @@ def test_the_exit_code_is_0_only_if_all_passes(folder, capsys):
         ("dense.py", "class Dense(:\n", "dense.py, line 1: "),
         ("dense.py", "\n\nraise RuntimeError('no')\n\nclass Dense:\n    pass\n", "line 3: Runtime"),
         ("dense.py", "import nothing_of_that_name\nclass Dense: pass\n", "line 1: ModuleNotFound"),
-        ("dense.py", "class Dens: pass\n", "defines no Dense"),
+        ("dense.py", "class Dens: pass\n", "no Dense: the class must be called Dense"),
+        ("rnn_step.py", "x = 1\n", "no rnn_step: the function must be called rnn_step"),
         ("mine.py", "x = 1\n", "defines no exercise"),
         ("dense.py", "from scratchnet.layers import Dense\n", "defines no Dense"),
         (
@@ -70,6 +72,26 @@ def test_unusable_input_gets_one_sentence_and_exit_code_2(folder, capsys, name, 
     assert cli.main(["grade", name]) == 2
     error = capsys.readouterr().err
     assert sentence in error and error.count("\n") == 1
+
+
+def test_a_name_or_a_folder_in_place_of_a_file(folder, capsys):
+    assert cli.main(["grade", "Dense"]) == 2
+    missing = "Dense is the name of an exercise: run `scratchnet exercise Dense`, then `scratchnet"
+    assert f"{missing} grade exercises/dense.py`" in capsys.readouterr().err
+    write(find("Dense"))
+    assert cli.main(["grade", "dense"]) == 2
+    assert "exercise: run `scratchnet grade exercises/dense.py`" in capsys.readouterr().err
+    assert cli.main(["grade", "exercises"]) == 2
+    assert "exercises is a folder: name one file in it, as in" in capsys.readouterr().err
+
+
+def test_a_folder_named_exercises_gets_no_folder_exercises(folder, monkeypatch, capsys):
+    (folder / "exercises").mkdir()
+    monkeypatch.chdir(folder / "exercises")
+    assert cli.main(["exercise", "ReLU"]) == 0
+    assert [path.name for path in (folder / "exercises").iterdir()] == ["relu.py"]
+    assert "scratchnet grade relu.py" in capsys.readouterr().out
+    assert cli.main(["progress"]) == 0
 
 
 def test_other_unusable_input(folder, capsys):
@@ -99,7 +121,7 @@ def test_progress_keeps_the_results_of_several_exercises(tmp_path):
     remember(find("ReLU"), 2, 2, tmp_path)
     remember(find("Dense"), 1, 4, tmp_path)
     remember(find("ReLU"), 1, 2, tmp_path)
-    assert progress(tmp_path)["ReLU"] == {"passed": 1, "of": 2}
+    assert progress(tmp_path)["ReLU"] == {"passed": 2, "of": 2}  # it passed once
     results = {name: result for name, _, _, result in listing(tmp_path)}
     assert results["Dense"] == "1 of 4" and results["Adam"] == "-"
 

@@ -1,11 +1,13 @@
 """Grading: empty answers, right answers, and answers with a mistake."""
 
+import re
 import types
 
 import pytest
 from exercise_solutions import BODIES, MISTAKES, solution, with_mistake
 
-from scratchnet import layers, losses, optimizers
+from scratchnet import cli, layers, losses, optimizers
+from scratchnet.exercises import grading
 from scratchnet.exercises.catalogue import EXERCISES, find
 from scratchnet.exercises.files import load, progress, write
 from scratchnet.exercises.grading import grade, grade_module
@@ -84,6 +86,50 @@ def test_an_error_in_the_answer_is_described_with_its_line(tmp_path):
     line = path.read_text().splitlines().index("        return np.maximal(x, 0), x") + 1
     sentence = str(grade(path)).splitlines()[-1]
     assert sentence.startswith(f"line {line}: AttributeError: ")
+
+
+def test_an_error_in_backward_is_described_with_its_line(tmp_path):
+    path = tmp_path / "relu.py"
+    path.write_text(solution("ReLU").replace("dy * (cache > 0)", "dy * cache.positive"))
+    line = path.read_text().splitlines().index("        return dy * cache.positive, {}") + 1
+    assert str(grade(path)).splitlines()[-1].startswith(f"line {line}: AttributeError: ")
+
+
+def test_empty_checks_are_marked(tmp_path):
+    path = write(find("ReLU"), tmp_path)
+    text = path.read_text().replace("raise NotImplementedError", "return np.maximum(x, 0), x", 1)
+    path.write_text(text)
+    lines = str(grade(path)).splitlines()
+    assert lines[1:3] == ["  ok     forward", "  empty  backward"]
+
+
+def test_only_the_first_failing_check_shows_what_the_answer_prints(tmp_path, capsys):
+    path = tmp_path / "relu.py"
+    text = solution("ReLU").replace("return dy * (cache > 0)", "print('in'); return dy")
+    path.write_text(text.replace("return np.maximum", "print('out'); return np.maximum"))
+    shown = []
+    text = grade(path, shown.append).summary
+    assert shown == ["ReLU", "  ok     forward", "  WRONG  backward", "  WRONG  backward at x = 0"]
+    assert text.count("in\n") + text.count("out\n") == 10 and "more lines printed)" in text
+    assert capsys.readouterr().out == ""
+
+
+def test_an_endless_loop_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(grading, "SECONDS", 0.2)
+    monkeypatch.setattr(grading, "SECONDS_AFTERWARDS", 0.1)
+    path = tmp_path / "relu.py"
+    text = solution("ReLU").replace("return dy *", "while True:\n            dy = dy *")
+    path.write_text(text.replace("(cache > 0), {}", "1"))
+    sentence = grade(path).summary.splitlines()[-1]
+    assert re.fullmatch(r"line \d+: no result after 0.2 s: look for a loop .*", sentence), sentence
+
+
+def test_an_interrupt_gets_one_sentence(tmp_path, capsys):
+    path = tmp_path / "relu.py"
+    path.write_text(solution("ReLU").replace("return dy", "raise KeyboardInterrupt; return dy"))
+    assert cli.main(["grade", str(path)]) == 130
+    output = capsys.readouterr()
+    assert "interrupted" in output.err and "ok     forward" in output.out
 
 
 def test_wrong_results_of_a_step_are_described(tmp_path):

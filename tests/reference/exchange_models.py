@@ -157,7 +157,9 @@ MODELS = {
     "normalized": (normalized(), (5, 6, 2)),
     "gru": (Sequential([GRU(4, return_sequences=True), GRU(3)]), (6, 2)),
     "recurrent": (
-        Sequential([Bidirectional(GRU(3, return_sequences=True)), Bidirectional(LSTM(2)), Dense(2)]),
+        Sequential(
+            [Bidirectional(GRU(3, return_sequences=True)), Bidirectional(LSTM(2)), Dense(2)]
+        ),
         (5, 2),
     ),
     "simple rnn": (Sequential([SimpleRNN(4), Dense(1)]), (6, 2)),

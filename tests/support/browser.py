@@ -89,6 +89,22 @@ def visit(path, milliseconds=3000, fragment="", script=""):
     )
 
 
+def visit_address(address, milliseconds=3000):
+    """Open a page of a server on 127.0.0.1; the result is that of `visit`."""
+    out, err = run_chromium(
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # the last such flag counts
+        f"--virtual-time-budget={milliseconds}",
+        "--dump-dom",
+        address,
+    )
+    return SimpleNamespace(
+        dom=out,
+        check=_attribute(out, "check"),
+        result=_attribute(out, "result"),
+        console=[line for line in err.splitlines() if "CONSOLE" in line],
+    )
+
+
 def _attribute(dom, name):
     """The value of <html data-name="..."> as JSON, None if there is none."""
     found = re.search(rf'<html[^>]*\bdata-{name}="([^"]*)"', dom)

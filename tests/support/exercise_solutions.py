@@ -6,8 +6,10 @@ in the sentence that the grading gives.
 """
 
 import textwrap
+import types
 
 from scratchnet.exercises.catalogue import find
+from scratchnet.exercises.grading import grade_module
 
 _SIGMOID = "1 / (1 + np.exp(-({})))"
 _WINDOWS = "kh, kw = {}\nsh, sw = self.strides\n_, oh, ow, _ = {}.shape\n"
@@ -254,11 +256,12 @@ def solution(name):
 MISTAKES = [
     ("ReLU", "dy * (cache > 0)", "dy", "the mask"),
     ("ReLU", "np.maximum(x, 0), x", "x, x", "y[0, "),
+    ("ReLU", "cache > 0", "cache >= 0", "the derivative at x = 0 is 1: take 0"),
     ("Sigmoid", "dy * cache * (1 - cache)", "dy * (1 - cache)", "y"),
     ("Sigmoid", "np.tanh(0.5 * x)", "np.tanh(x)", "y[0, 0] is"),
     ("Tanh", "1 - cache**2", "cache**2 - 1", "sign is wrong"),
     ("Dense", "x.T @ dy", "x.T @ dy / len(x)", "batch size"),
-    ("Dense", "dy.sum(axis=0)", "dy", "sum over the batch is missing"),
+    ("Dense", "dy.sum(axis=0)", "dy", "(4, 3); expected (3,): sum dy over axis 0"),
     ("Dense", "x.T @ dy", "dy.T @ x", "transpose"),
     ("Dense", "if self.use_bias:\n    grads", "if True:\n    grads", "no such parameter"),
     ("Dense", "y += self.b", "y -= self.b", "y[0, 0] is"),
@@ -324,3 +327,15 @@ def with_mistake(name, old, new):
         n = indented.index(found[0]) * 4
         new = textwrap.indent(new, " " * n).strip()
     return text.replace(found[0], new)
+
+
+def sentence_about(name, *changes):
+    """The sentence of the grading about a solution with the changes (old, new)."""
+    text = solution(name)
+    for old, new in changes:
+        assert old in text, f"{name}: the solution does not contain {old!r}"
+        text = text.replace(old, new)
+    module = types.ModuleType("answer")
+    exec(compile(text, "answer", "exec"), vars(module))
+    result = grade_module(find(name), module)
+    return "" if result.ok else str(result).splitlines()[-1]

@@ -139,7 +139,7 @@ def check_finite(owner, parameters, learning_rate):
     >>> import numpy as np
     >>> check_finite("GaussianRBM", [np.array([1.0, np.inf])], learning_rate=50)
     Traceback (most recent call last):
-    scratchnet.training.TrainingDiverged: the parameters of GaussianRBM became NaN or infinite:
+    scratchnet.training_run.TrainingDiverged: the parameters of GaussianRBM became NaN or infinite:
     lower the learning rate (learning_rate=50), or check the scale of X
     """
     if not all(bool(xp_of(p).isfinite(p).all()) for p in parameters):

@@ -108,8 +108,7 @@ def test_the_rating_of_a_new_user_by_hand_is_that_of_the_docstring(rng):
 
 
 WAYS = {
-    "partial_fit": "fit_triples on all ratings",
-    "score": "expected_rating",
+    "score": "transposed matrix",
     "predict": "expected_rating",
     "colour": "'colour'$",
 }

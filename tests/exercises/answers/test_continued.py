@@ -166,6 +166,18 @@ CLAIMS = {  # what the words of an answer say about its numbers
         and n["numbers / P, all parameters"] == 2
         and n["difference of the updates"] == 0
     ),
+    "34": lambda n: (
+        n["fine only: right digit"] < 0.25
+        and n["coarse only: right digit"] > 0.8 * n["both: right digit"]
+        and n["fine only: AUC against paper beside"] > 0.95
+        and n["coarse only: AUC against paper beside"] < 0.7
+        and n["fine only: AUC against clutter"] < 0.7 < n["coarse only: AUC against clutter"]
+    ),
+    "35": lambda n: (
+        n["letter 1 of a word"] > 1.5 * n["letter 2 of a word"]
+        and 2 * n["letter 4 of a word"] < n["letter 1 of a word"]
+        and n["share of the first letters in all bits"] > 0.25
+    ),
 }
 
 
