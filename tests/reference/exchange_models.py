@@ -129,10 +129,6 @@ MODELS = {
         ),
         (5, 2),
     ),
-    "lstm of relu": (
-        Sequential([LSTM(3, "relu"), RepeatVector(5), LSTM(1, "sigmoid", return_sequences=True)]),
-        (5, 1),
-    ),
     "convolutional code": (convolutional_against_lstm(), (8, 8, 1)),
     "image as sequence": (
         halves(

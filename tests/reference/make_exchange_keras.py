@@ -1,11 +1,10 @@
 """Make exchange_keras.npz for tests/exchange/test_transfer.py.
 
     pip install keras jax
-    KERAS_BACKEND=jax JAX_ENABLE_X64=1 python tests/reference/make_exchange_keras.py
+    KERAS_BACKEND=jax python tests/reference/make_exchange_keras.py
 
 For each architecture of exchange_models.py: {path: weight} of the equal Keras model with random
-weights, an input and the output, computed in float64. Keras with JAX returns float32 for a model of
-strided convolutions, after padding of an image.
+weights, an input and the output, in float32.
 """
 
 from pathlib import Path
@@ -39,7 +38,6 @@ from keras.layers import (
 
 HALVE = dict(kernel_size=4, strides=2)
 MODELS = {}
-keras.config.set_floatx("float64")
 
 
 def architecture(name, shape, *layers):
@@ -101,8 +99,6 @@ architecture("discriminator", (9,), Dense(6), LeakyReLU(negative_slope=0.2), Den
 architecture("lstm", (6, 2), LSTM(4), Dense(1))
 steps_of_code = RepeatVector(5), steps(LSTM, 3), TimeDistributed(Dense(2))
 architecture("lstm autoencoder", (5, 2), LSTM(4), *steps_of_code)
-of_relu = LSTM(3, "relu"), RepeatVector(5), steps(LSTM, 1, activation="sigmoid")
-architecture("lstm of relu", (5, 1), *of_relu)
 architecture(
     "convolutional code", (8, 8, 1), same(Conv2D, 2), MaxPooling2D(), same(Conv2D, 3), Flatten(),
     Dense(3), Dense(48, "relu"), Reshape((4, 4, 3)), same(Conv2DTranspose, 2), UpSampling2D(),
@@ -128,12 +124,12 @@ entries = {"made_with": f"Keras {keras.__version__} ({keras.backend.backend()})"
 for name, model in MODELS.items():
     for weight in model.weights:
         value = 0.5 * rng.standard_normal(weight.shape)
-        value = abs(value) + 0.5 if weight.path.endswith("variance") else value
-        weight.assign(value.astype(np.float32).astype(np.float64))  # no digits beyond float32
+        weight.assign(abs(value) + 0.5 if weight.path.endswith("variance") else value)
     shape = (3, *model.input_shape[1:])
     x = rng.integers(0, 7, shape) if name == "letters" else rng.standard_normal(shape)
+    x = x if name == "letters" else x.astype(np.float32)
     y = np.asarray(model(x, training=False))
-    weights = {weight.path: np.asarray(weight).astype(np.float32) for weight in model.weights}
+    weights = {weight.path: np.asarray(weight) for weight in model.weights}
     assert len(weights) == len(model.weights), "two weights have one path"
     for field, array in {"x": x, "y": y, **weights}.items():
         entries[f"{name} | {field}"] = array
