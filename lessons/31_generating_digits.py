@@ -11,8 +11,8 @@ Sample digits of a chosen class from two deep models, and have a classifier read
 - half a picture and a label, and how the machine completes them.
 
 **Facts**: 25 s on a laptop with scikit-learn's digits, 8x8, bundled. Before this: 30,
-deep Boltzmann machine. Next: 32, bug zoo. Paper: Hinton, Osindero and Teh (2006), A fast
-learning algorithm for deep belief nets, section 7.
+deep Boltzmann machine. Next: 32, bug zoo. Paper: Hinton, Osindero and Teh (2006), A
+fast learning algorithm for deep belief nets, section 7.
 
 .. math:: p(v | y) = \sum_h p(v | h_1) \, p(h_1, h_2 | y)
 """
