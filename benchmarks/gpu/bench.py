@@ -18,8 +18,8 @@ import time
 
 import numpy as np
 
+from benchmarks.rounds import InOneProcess
 from benchmarks.timing import ROOT
-from benchmarks.worker import timed_round
 
 LIMIT = 600  # seconds that another process may take, as a device can hang
 
@@ -66,6 +66,11 @@ def part(question, *head, on_stand_in=True):
         return rows
 
     return register
+
+
+def milliseconds(step, wait, n):
+    """Milliseconds per step, of n steps after three that are not counted."""
+    return 1e3 * InOneProcess(step, wait).timed(3, n)["seconds"] / n
 
 
 @dataclasses.dataclass
@@ -122,10 +127,10 @@ class Bench:
 
     def rounds(self, step, wait):
         """Measure milliseconds per step, in several rounds of about 0.2 seconds each."""
-        timed_round(step, wait, self.size(20, 1))
-        estimate = timed_round(step, wait, self.size(5, 1))["ms"]
+        milliseconds(step, wait, self.size(20, 1))
+        estimate = milliseconds(step, wait, self.size(5, 1))
         steps = self.size(max(1, min(500, int(200 / estimate))), 1)
-        return [timed_round(step, wait, steps)["ms"] for _ in range(self.size(9, 2))]
+        return [milliseconds(step, wait, steps) for _ in range(self.size(9, 2))]
 
     def in_subprocess(self, module, function, *arguments, python=sys.executable, **environment):
         """Call benchmarks.gpu.MODULE.FUNCTION(bench, *arguments) in a new process."""
