@@ -49,6 +49,7 @@ NO_MODULE_OF_THAT_NAME = {  # tests that are not named after one module, and the
     "test_architecture.py": "the source of all modules",
     "test_benchmarks.py": "the code of the benchmarks",
     "test_worker_faults.py": "workers that fail, are killed or interrupted",
+    "test_teaching.py": "the demonstrations of docs/teaching.md",
     "test_golden.py": "values of PyTorch and Keras, of layers, losses and optimizers",
     "test_gradcheck_styles.py": "gradcheck of right layers in other styles: no false alarm",
     "test_gradcheck_tuples.py": "gradcheck of layers with several inputs or outputs",
