@@ -22,6 +22,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -290,9 +291,19 @@ def _fork():
 
 @contextlib.contextmanager
 def _no_ctrl_c() -> Iterator[None]:
-    """Context in which Ctrl-C has to wait, so that no process is lost half-way."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    """Context in which Ctrl-C has to wait, so that no process is lost half-way.
+
+    A blocked signal would not be enough: another thread of the program, as in a notebook, would
+    receive it, and Python would raise KeyboardInterrupt here. In other threads it never does.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple] = []
+    before = signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+        if came and callable(before):
+            before(*came[0])

@@ -208,8 +208,11 @@ def test_a_failed_fork_ends_the_workers_that_run(monkeypatch):
         run(lambda group: group.barrier(), 3, "processes")
 
 
-def test_ctrl_c_while_the_workers_are_ended_has_to_wait(monkeypatch):
-    kill = os.kill
+@pytest.mark.parametrize("another_thread", [False, True])
+def test_ctrl_c_while_the_workers_are_ended_has_to_wait(another_thread, monkeypatch):
+    kill, done = os.kill, threading.Event()
+    if another_thread:  # it may receive the signal, and the main thread raises the exception
+        threading.Thread(target=done.wait, args=(60,), daemon=True).start()
 
     def interrupted(pid, number):
         monkeypatch.setattr(os, "kill", kill)
@@ -225,6 +228,7 @@ def test_ctrl_c_while_the_workers_are_ended_has_to_wait(monkeypatch):
 
     with in_time(), pytest.raises(KeyboardInterrupt):
         run(work, 3, "processes")
+    done.set()
 
 
 def start(*words):

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 from scratchnet import cli
@@ -186,4 +187,5 @@ CLAIMS = {  # what the words of an answer say about its numbers
 @pytest.mark.parametrize("number", NUMBERS)
 def test_the_numbers_of_an_answer_fit_its_words(number):
     numbers = run_answer(number)
+    plt.close("all")
     assert CLAIMS[number](numbers), numbers
