@@ -1,10 +1,10 @@
 """Answer to lesson 24: an LSTM that reads columns.
 
-In this small model, of 32 units and a few epochs, columns are slightly better on the whole. The
-classes 9, 5 and 4 gain most: their halves differ from left to right, a loop or an open side, and
-the strokes of a 9 end in one long vertical line, which a column contains at once. The classes 2,
-7 and 8, which are built of horizontal strokes above one another, lose a little. With 36 pictures
-of each class in the validation set, differences below 0.1 are within the noise.
+In this small model, of 32 units and a few epochs, columns are better on the whole, 0.80 against
+0.74 of the validation set. An 8, a 3 and a 5 gain most: their halves differ from left to right, a
+loop or an open side, which a column contains at once. With 36 pictures of each class differences
+below 0.1 are within the noise, and which classes gain changes with the seed and with the rounding
+of the machine.
 """
 
 import numpy as np
