@@ -77,6 +77,15 @@ def batches(n: int, batch_size: int, rng: RNG | None = None) -> Iterator[Any]:
         yield s if order is None else order[s]
 
 
+def batch_sizes(n: int, batch_size: int) -> list[int]:
+    """Numbers of samples of the `batches` of n samples.
+
+    >>> batch_sizes(5, batch_size=2)
+    [2, 2, 1]
+    """
+    return [s.stop - s.start for s in batches(n, batch_size)]
+
+
 def train_step(
     model: Layer,
     loss: Loss,
@@ -168,8 +177,13 @@ def evaluate(
     def work(group):
         return evaluate_on(group, model, loss, x, target, metrics, batch_size, weights)
 
+    return _start_evaluation(work, model, whole_loss, x, metrics, workers)
+
+
+def _start_evaluation(work, model, loss, x, metrics, workers):
+    """Numbers of `evaluate_on`, called by work(group) on each worker."""
     outputs = len(x) if metrics else 0
-    return start(work, [model], x, len(x), workers, loss=whole_loss, outputs=outputs)
+    return start(work, [model], x, len(x), workers, loss=loss, outputs=outputs)
 
 
 def evaluate_on(
@@ -306,7 +320,10 @@ def fit(
     if validate is None:
 
         def validate(x, target, metrics):
-            return evaluate(model, loss, x, target, metrics, workers=group or workers)
+            def work(worker):
+                return evaluate_on(worker, model, loss, x, target, metrics)
+
+            return _start_evaluation(work, model, loss, x, metrics, group or workers)
 
     def epoch():
         data = x, target, weights
@@ -330,26 +347,20 @@ def _all_epochs(run, epoch, verbose):
     """Call epoch(), which returns the numbers of an epoch, until the run ends."""
     guard = Guard([run.model], [run.optimizer])
     while run.epoch < run.epochs and not run.stop:
-        began, done = time.perf_counter(), run.epoch
-        guard.save()
+        began, before = time.perf_counter(), run.epoch
         try:
-            numbers = epoch()
-            watched = {name: numbers[name] for name in MUST_BE_FINITE if name in numbers}
-            guard.check(watched, run.epoch, run.history)
-            run.add(numbers | {"seconds": time.perf_counter() - began})
-            run.print(run.line(), verbose)
-            for callback in run.callbacks:
-                callback.on_epoch_end(run)
+            with guard.restoring(done=lambda before=before: run.epoch > before):
+                numbers = epoch()
+                watched = {name: numbers[name] for name in MUST_BE_FINITE if name in numbers}
+                guard.check(watched, run.epoch, run.history)
+                run.add(numbers | {"seconds": time.perf_counter() - began})
+                run.print(run.line(), verbose)
+                for callback in run.callbacks:
+                    callback.on_epoch_end(run)
         except KeyboardInterrupt:
-            if run.epoch == done:  # in the middle of an epoch
-                guard.restore()
             run.stop = run.interrupted = True
             run.history.setdefault("loss", [])
             run.print(f"interrupted after {run.epoch} epochs", verbose)
-        except Exception:
-            if run.epoch == done:
-                guard.restore()
-            raise
 
 
 def _epoch(run, loss, whole_loss, data, metrics, workers, verbose):
@@ -360,7 +371,7 @@ def _epoch(run, loss, whole_loss, data, metrics, workers, verbose):
     rng = RNG(run.settings["seed"]).fork(optimizer.epochs)
     model.set_rng(rng)
     steps = list(batches(n, size, rng if run.settings["shuffle"] else None))
-    sizes = [min(size, n - i) for i in range(0, n, size)]
+    sizes = batch_sizes(n, size)
     label = f"epoch {run.epoch + 1}/{run.epochs}"
 
     def work(group):

@@ -1,9 +1,11 @@
 """State of a training run: its settings, its history, and the copy that a failed epoch restores."""
 
+import contextlib
 import dataclasses
+import inspect
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +17,7 @@ from scratchnet.optimizers import ALONE, Optimizer
 from scratchnet.parallel import Group
 from scratchnet.saving import model_arrays
 from scratchnet.training_checks import all_finite, metric_value, not_finite
-from scratchnet.validation import described_options
+from scratchnet.validation import constructor_call, described_options
 from scratchnet.workers import gather_rows
 
 __all__ = ["EpochNumbers", "Guard", "History", "Metrics", "Run", "TrainingDiverged", "run_settings"]
@@ -71,10 +73,6 @@ class Run:
                 "where all machines see it"
             )
         synchronize(self.group, Guard([self.model], [self.optimizer]))
-
-    def arrays(self) -> list[Array]:
-        """All arrays of the model that training changes."""
-        return list(model_arrays(self.model).values())
 
     def print(self, line: str, verbose: bool) -> None:
         """Print a line, on rank 0 only."""
@@ -134,6 +132,20 @@ class Guard:
             array[...] = saved
         for optimizer, state in zip(self.optimizers, self.states, strict=True):
             optimizer.set_state(state)
+
+    @contextlib.contextmanager
+    def restoring(self, done: Callable[[], bool]) -> Iterator[None]:
+        """Context of an epoch: an exception restores the state before it, unless done() is true.
+
+        Ctrl-C counts as an exception. The present state is copied first.
+        """
+        self.save()
+        try:
+            yield
+        except BaseException:
+            if not done():
+                self.restore()
+            raise
 
     def check(self, numbers: dict[str, float], epoch: int, history: History) -> None:
         """Restore the copy and raise TrainingDiverged unless all numbers and arrays are finite."""
@@ -239,11 +251,10 @@ def run_settings(
 
 
 def described(part: Any) -> str:
-    """Text of an object that is equal in each process: its constructor call, or its class."""
+    """Text of an object that is equal in each process: a number, or its constructor call."""
     if isinstance(part, (int, float)):
         return repr(part)
-    options = ", ".join(f"{name}={text}" for name, text in described_options(part).items())
-    return f"{getattr(part, '__name__', type(part).__name__)}({options})"
+    return f"{part.__name__}()" if inspect.isroutine(part) else constructor_call(part)
 
 
 def fingerprint(*arrays: Array) -> str:

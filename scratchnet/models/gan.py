@@ -10,7 +10,7 @@ from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.optimizers import ALONE, Optimizer
 from scratchnet.parallel import Group
 from scratchnet.saving import model_arrays
-from scratchnet.training import batches
+from scratchnet.training import batch_sizes, batches
 from scratchnet.training_checks import (
     check_data,
     check_model,
@@ -189,25 +189,19 @@ class GAN:
         if group is not None:
             synchronize(group, guard)
         for epoch in range(epochs):
-            guard.save()
             try:
-                rng = RNG(seed).fork(optimizers[0].epochs)
-                losses = self._epoch(x, batch_size, rng, optimizers, workers)
-                guard.check(dict(zip(history, losses, strict=True)), epoch, history)
-                for column, value in zip(history.values(), losses, strict=True):
-                    column.append(value)
-                for optimizer in optimizers:
-                    optimizer.epochs += 1
-                if on_epoch is not None:
-                    on_epoch(epoch, history)
+                with guard.restoring(done=lambda epoch=epoch: len(history["generator"]) > epoch):
+                    rng = RNG(seed).fork(optimizers[0].epochs)
+                    losses = self._epoch(x, batch_size, rng, optimizers, workers)
+                    guard.check(dict(zip(history, losses, strict=True)), epoch, history)
+                    for column, value in zip(history.values(), losses, strict=True):
+                        column.append(value)
+                    for optimizer in optimizers:
+                        optimizer.epochs += 1
+                    if on_epoch is not None:
+                        on_epoch(epoch, history)
             except KeyboardInterrupt:
-                if len(history["generator"]) == epoch:  # in the middle of an epoch
-                    guard.restore()
                 break
-            except Exception:
-                if len(history["generator"]) == epoch:
-                    guard.restore()
-                raise
         if group is not None:
             for optimizer in optimizers:
                 optimizer.gather_slots(group)
@@ -218,8 +212,7 @@ class GAN:
         models = [self.discriminator, self.generator]
         for model in models:
             model.set_rng(rng)
-        steps = list(batches(len(x), batch_size, rng))
-        sizes = [min(batch_size, len(x) - i) for i in range(0, len(x), batch_size)]
+        steps, sizes = list(batches(len(x), batch_size, rng)), batch_sizes(len(x), batch_size)
 
         def work(group):
             """All steps of the epoch, as one worker of the group."""
