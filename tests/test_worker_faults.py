@@ -4,12 +4,11 @@ import gc
 import os
 import signal
 import sys
-import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from leftovers import children, open_files, shared_mappings
 from test_workers import MODELS, built, every_kind, trained
 
 from scratchnet.callbacks import Callback
@@ -79,12 +78,8 @@ def test_a_killed_worker_is_named_within_two_seconds_and_leaves_the_last_epoch()
 
 
 def used():
-    """Open files, child processes, and pages of memory shared between processes."""
-    children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
-    shared = [
-        line for line in Path("/proc/self/maps").read_text().splitlines() if "/dev/zero" in line
-    ]
-    return len(os.listdir("/proc/self/fd")), children, len(shared)
+    """Open files, child processes, and memory shared between processes."""
+    return open_files(), children(), shared_mappings()
 
 
 @needs_fork

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from group_work import time_limit
+from leftovers import children, shared_mappings
 
 from scratchnet.parallel import WorkerError, process_group, run, shared_zeros
 from scratchnet.parallel.process_group import Workers
@@ -20,12 +21,6 @@ from scratchnet.parallel.shared_memory import Memory
 
 SCRIPT = Path(__file__).parents[1] / "support" / "long_group.py"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-
-
-def children():
-    """Process ids of the children of all threads of this process."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {pid for task in tasks for pid in (task / "children").read_text().split()}
 
 
 @contextlib.contextmanager
@@ -283,11 +278,6 @@ def test_ctrl_c_ends_all_ranks_and_is_one_exception_on_rank_0(words):
 
 
 # --------------------------------------------------------------------------------- nothing is left
-
-
-def shared_mappings():
-    gc.collect()
-    return Path("/proc/self/maps").read_text().count("/dev/zero")
 
 
 def test_nothing_is_left_of_a_hundred_groups():
