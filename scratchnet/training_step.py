@@ -109,8 +109,7 @@ def shard_gradients(
 
 def masks_steps(model: Layer) -> bool:
     """True if a layer of the model masks steps of a sequence."""
-    layers = model.named_layers().values()
-    return any(getattr(layer, "mask_value", None) is not None for layer in layers)
+    return model.mask_value is not None or any(map(masks_steps, model.children.values()))
 
 
 def step(

@@ -73,6 +73,7 @@ class Layer(WithHints):
     # number of the last axes of a sample whose size `build` must know; the sizes of the axes before
     # may be None and differ from batch to batch. None: all axes
     fixed_axes: int | None = None
+    mask_value: float | None = None  # of a recurrent layer that masks the steps with this number
     keeps_steps = False  # True: y has the steps of x (N, T, ...), so that a mask passes this layer
 
     def __init__(self, name: str | None = None):
@@ -264,22 +265,21 @@ class Layer(WithHints):
         >>> list(grads)
         ['encoder/shared/W', 'encoder/shared/b']
         """
-        first_path = {}  # Parameter -> path
-        for path, p in self._paths():
+        first_path, trained = {}, set()  # Parameter -> path; those that training changes
+        for path, p, trainable in self._paths():
             first_path.setdefault(p, path)
-        chosen = set(first_path)
-        if trainable_only:  # a layer that is frozen in only one of its places is trained
-            chosen = {p for _, p in self._paths(trainable_only=True)}
-        return [(path, p) for p, path in first_path.items() if p in chosen]
+            if trainable:  # a layer that is frozen in only one of its places is trained
+                trained.add(p)
+        return [(path, p) for p, path in first_path.items() if p in trained or not trainable_only]
 
-    def _paths(self, trainable_only=False):
-        """Yield each (path, Parameter), a shared one once for each of its paths."""
-        if trainable_only and not self.trainable:
-            return
-        yield from self.params.items()
+    def _paths(self, prefix="", trainable=True):
+        """List of each (path, Parameter, trainable), a shared one once for each of its paths."""
+        trainable = trainable and self._trainable
+        found = [(prefix + name, p, trainable) for name, p in self.params.items()]
         for name, child in self.children.items():
-            for path, p in child._paths(trainable_only):
-                yield f"{name}/{path}", p
+            if child.params or child.children:
+                found += child._paths(f"{prefix}{name}/", trainable)
+        return found
 
     def named_layers(self) -> "dict[str, Layer]":
         """Dictionary {path: layer} of this layer, with path "", and of each layer inside it."""
@@ -322,11 +322,11 @@ class Layer(WithHints):
             out   a vector (P,) to write to; None: a new one
         """
         paths = [path for path, _ in self.parameter_items(trainable_only=True)]
-        missing = set(paths) - set(grads)
+        missing = [path for path in paths if path not in grads]
         if missing or not paths:
             raise ValueError(
                 f"{self.title} expects the gradients of {', '.join(paths) or 'no parameter'}; "
-                f"missing: {', '.join(sorted(missing)) or 'all is frozen'}"
+                f"missing: {', '.join(missing) or 'all is frozen'}"
             )
         parts = [grads[path].reshape(-1) for path in paths]
         return xp_of(*parts).concatenate(parts, out=out)

@@ -18,8 +18,7 @@ their weights. One product gives a, and one product the gradients of all weights
     a = K^T z, step                 in the loop, because it needs the state before the step
     slopes, the derivatives         before the loop backwards, all steps at once
     da = slope * dh, dh = U da      in the loop backwards
-    dK                              in the loop backwards, where da still is in the cache
-    dx = W da                       after the loop backwards, all steps at once
+    dK, and dx = W da               after the loop backwards, all steps at once
 
     case                            the state after a step
     mask_value=None                 that of `step`
@@ -30,11 +29,11 @@ their weights. One product gives a, and one product the gradients of all weights
 import numbers
 from typing import NamedTuple
 
-from scratchnet.backend import Array, xp_of, zeros
+from scratchnet.backend import Array, overflow_to_infinity, xp_of, zeros
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.numerics import relu, sigmoid
+from scratchnet.numerics import relu, sigmoid_steps
 from scratchnet.validation import check_bool, check_positive_int, unknown_name
 
 
@@ -67,7 +66,7 @@ def _tanh_derivative(y):
 ACTIVATIONS = {
     "linear": (_linear, _linear_derivative),
     "relu": (relu, _relu_derivative),
-    "sigmoid": (sigmoid, _sigmoid_derivative),
+    "sigmoid": (sigmoid_steps, _sigmoid_derivative),
     "tanh": (_tanh, _tanh_derivative),
 }
 
@@ -261,13 +260,14 @@ class Recurrent(Layer):
         blocks = xp.empty((T, self.n_blocks, M, N), x.dtype)
         a = blocks.reshape(T, -1, N)[:, : len(KT)]  # (T, G M, N), a view
         mask = self._mask(z[:T, M : M + D], mask)
-        for t in range(T):
-            xp.dot(KT, z[t], out=a[t])  # x W + b + h U
-            state, new_state = [s[t] for s in states], [s[t + 1] for s in states]
-            self.step(blocks[t], state, new_state)
-            if mask is not None:
-                for old, new in zip(state, new_state, strict=True):
-                    new[...] = xp.where(mask[t], old, new)
+        with overflow_to_infinity():  # in the sigmoid, once for all steps
+            for t in range(T):
+                xp.dot(KT, z[t], out=a[t])  # x W + b + h U
+                state, new_state = [s[t] for s in states], [s[t + 1] for s in states]
+                self.step(blocks[t], state, new_state)
+                if mask is not None:
+                    for old, new in zip(state, new_state, strict=True):
+                        new[...] = xp.where(mask[t], old, new)
 
         last = [xp.ascontiguousarray(state.T) for state in new_state]  # (N, M)
         y = (
@@ -303,7 +303,7 @@ class Recurrent(Layer):
             dstates[0] += dy.T  # the output is the last h
 
         K, M = self.stacked_weights(), self.units
-        slopes, dK = self.slopes(cache.blocks, cache.states), xp.zeros_like(K)
+        slopes = self.slopes(cache.blocks, cache.states)
         da = slopes[0].reshape(len(slopes[0]), K.shape[1], -1)  # (T, G M, N), written by the loop
         for t in reversed(range(len(da))):
             if self.return_sequences:
@@ -312,12 +312,12 @@ class Recurrent(Layer):
             if mask is not None:
                 dstates = [xp.where(mask[t], 0, d) for d in dstates]
             direct = self.step_backward(dstates, *(slope[t] for slope in slopes))
-            dK += xp.dot(z[t], da[t].T)  # (M + D + 1, N) (N, G M)
             dstates[0] = xp.dot(K[:M], da[t])  # (M, G M) (G M, N)
             if direct is not None:
                 dstates[0] += direct
             if mask is not None:  # gradients of masked samples pass unchanged
                 dstates = [xp.where(mask[t], p, d) for p, d in zip(passed, dstates, strict=True)]
+        dK = xp.tensordot(z[:-1], da, ([0, 2], [0, 2]))  # (M + D + 1, G M), sum over T and N
         return da, dK, dstates
 
     def _input_gradient(self, da):
