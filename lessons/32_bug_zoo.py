@@ -37,7 +37,7 @@ cfg = knobs(
     "32_bug_zoo",
     error="relu_without_mask", every=1, seed=0,
     breaks={"fault": "the network of this lesson is trained with the wrong code"},
-    quick={"every": 9},
+    quick={"every": 18},
 )  # fmt: skip
 
 # %%

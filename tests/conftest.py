@@ -27,10 +27,14 @@ MARKED_FOLDERS = ("lessons", "device")
 
 def pytest_collection_modifyitems(items):
     """Mark the tests of a folder with its name, so that `-m "not lessons"` leaves them out."""
+    here = Path(__file__).parent
+    of_file = {
+        path: [folder for folder in MARKED_FOLDERS if path.is_relative_to(here / folder)]
+        for path in {item.path for item in items}
+    }
     for item in items:
-        for folder in MARKED_FOLDERS:
-            if item.path.is_relative_to(Path(__file__).parent / folder):
-                item.add_marker(folder)
+        for folder in of_file[item.path]:
+            item.add_marker(folder)
 
 
 @pytest.fixture(params=["numpy", "stand-in"] + ["cupy"] * gpu_available())

@@ -17,7 +17,9 @@ from pathlib import Path
 import fake_cupy
 import pytest
 
+from scratchnet import gradcheck
 from scratchnet.lesson import references
+from scratchnet.plots import style
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(ROOT.glob("lessons/*.py"))
@@ -74,6 +76,24 @@ def code_lines(source):
     return sum(line not in left_out for line in ends)
 
 
+def gradcheck_of_few(*args, _gradcheck=gradcheck.gradcheck, **options):
+    """Check two entries of each array: the first run of a lesson checks more of the same code."""
+    return _gradcheck(*args, **options | {"samples": 2})
+
+
+def save_without_layout(figure, path):
+    """Draw a figure whole, with few pixels, but not its layout, which takes the most time."""
+    figure.set_layout_engine("none")
+    figure.savefig(path, dpi=20)
+
+
+def save_with_layout(figure, path):
+    """Draw a figure after one pass of its layout; `savefig` alone makes two."""
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+    save_without_layout(figure, path)
+
+
 def run(path, out, monkeypatch, *flags):
     """The variables of a lesson after a run in quick mode into the folder out.
 
@@ -98,6 +118,7 @@ def report_of(path, out):
 
 @each_lesson
 def test_learns_and_gives_the_same_numbers_on_the_stand_in(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(style, "save", save_with_layout)
     variables = run(path, tmp_path / "cpu", monkeypatch, "--parity")
     printed = capsys.readouterr().out
     assert printed.isascii()
@@ -121,6 +142,8 @@ def test_learns_and_gives_the_same_numbers_on_the_stand_in(path, tmp_path, monke
     for defined, check in re.findall(r"(scratchnet/\S+\.py)  +(tests/\S+\.py)?", printed):
         assert (ROOT / defined).exists() and (ROOT / check).exists(), (defined, check)
 
+    monkeypatch.setattr(style, "save", lambda figure, path: None)  # the first run has drawn them
+    monkeypatch.setattr(gradcheck, "gradcheck", gradcheck_of_few)
     with fake_cupy.installed():
         run(path, tmp_path / "gpu", monkeypatch, "--parity", "--device", "gpu")
         assert fake_cupy.STATS.launches > 1000, "nothing ran on the device"
@@ -197,5 +220,7 @@ FAULTS = [
 @pytest.mark.filterwarnings("ignore::UserWarning")  # some of the faults cause a warning
 @pytest.mark.parametrize("path, name", FAULTS, ids=lambda v: getattr(v, "stem", v))
 def test_every_pitfall_can_be_reproduced(path, name, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(style, "save", save_without_layout)
+    monkeypatch.setattr(gradcheck, "gradcheck", gradcheck_of_few)
     run(path, tmp_path, monkeypatch, "--break", name)
     assert "broken on purpose" in capsys.readouterr().out

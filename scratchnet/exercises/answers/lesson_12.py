@@ -12,7 +12,7 @@ from scratchnet.training import fit
 
 def main():
     """Train with `corner` in one block, and compare the validation losses."""
-    m = lesson("12", "settings = dict(loss", "--epochs", "5")
+    m = lesson("12", "settings = dict(loss", "--epochs", "3")
     numbers = {}
     for k in (None, 0, 1, 2):
         model = m.build()

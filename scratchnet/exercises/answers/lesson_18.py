@@ -13,7 +13,7 @@ from scratchnet.exercises.answers.continued import lesson, shown
 
 def main():
     """Edges of decoded pictures from z and from mu, for beta = 1 and 10."""
-    m = lesson("18", "features = Sequential", "--epochs", "15")
+    m = lesson("18", "features = Sequential", "--epochs", "8")
     real = m.x_val[:, 1:] - m.x_val[:, :-1]
     ten = m.build(m.cfg.code, m.Sampling(10.0))
     ten.fit(m.x, optimizer=m.Adam(m.cfg.learning_rate), **m.settings)

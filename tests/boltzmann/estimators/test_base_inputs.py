@@ -19,8 +19,9 @@ from scratchnet.boltzmann import (
 )
 from scratchnet.training import TrainingDiverged
 
-ROWS = scipy.sparse.random(3000, 10000, 0.001, format="csr", random_state=0, dtype="float32")
-ROWS.data[:] = 1  # as an array 120 MB
+PLACES = np.random.default_rng(0).integers((3000, 10000), size=(30000, 2))  # of ones
+ROWS = scipy.sparse.csr_matrix((np.ones(30000, "float32"), PLACES.T), shape=(3000, 10000))
+ROWS.data[:] = 1  # where a place is drawn twice, too; as an array 120 MB
 ONE = {"n_iter": 1, "random_state": 0}
 
 

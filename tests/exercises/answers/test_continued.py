@@ -6,9 +6,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-from scratchnet import cli
+from scratchnet import cli, workers
 from scratchnet.exercises.answers import answer_to, lessons, run_answer
 from scratchnet.exercises.answers.continued import lesson
+from scratchnet.plots import style
 
 LESSONS = sorted((Path(__file__).parents[3] / "lessons").glob("[0-9]*.py"))
 NUMBERS = lessons()
@@ -185,7 +186,9 @@ CLAIMS = {  # what the words of an answer say about its numbers
 @pytest.mark.lessons
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("number", NUMBERS)
-def test_the_numbers_of_an_answer_fit_its_words(number):
+def test_the_numbers_of_an_answer_fit_its_words(number, monkeypatch):
+    monkeypatch.setattr(style, "save", lambda figure, path: None)  # the lesson's test draws them
+    monkeypatch.setattr(workers, "worker_count", lambda *args, **kwargs: 1)  # tests use all cores
     numbers = run_answer(number)
     plt.close("all")
     assert CLAIMS[number](numbers), numbers
