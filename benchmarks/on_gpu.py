@@ -50,7 +50,8 @@ def lessons(bench):
 def _run(number, path, out, *flags):
     """Run a lesson and read its report."""
     ran([sys.executable, "-m", "scratchnet", "run", number, "--out", out, *flags])
-    return json.loads((pathlib.Path(out) / path.stem / "report.json").read_text("ascii"))
+    folder = f"{path.stem}-quick" if "--quick" in flags else path.stem
+    return json.loads((pathlib.Path(out) / folder / "report.json").read_text("ascii"))
 
 
 @part("Does the test suite pass on CuPy?", "tests", "answer", on_stand_in=False)

@@ -227,7 +227,7 @@ print(f"untrained {evaluate(model, loss, x_test, t_test)['loss']:.3f} (expected 
 # %%
 # Break it on purpose
 # -------------------
-# A frequent mistake in the backward loop: ``dW = `` in place of ``dW += ``. Only the
+# A frequent mistake in the backward loop: ``dW =`` in place of ``dW +=``. Only the
 # last window remains. With ``--break last_window`` the network below is trained with
 # this gradient.
 

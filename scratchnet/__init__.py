@@ -4,4 +4,4 @@ Every gradient is written by hand next to the forward pass it belongs to, and ev
 checked against finite differences (``scratchnet gradcheck``). Start in ``lessons/``.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

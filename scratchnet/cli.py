@@ -58,6 +58,11 @@ def _run(arguments):
     command.add_argument("flags", nargs=argparse.REMAINDER, help="flags of the second run")
     command.set_defaults(do=compare_runs)
 
+    command = commands.add_parser("notebook", help="write a lesson as a Jupyter notebook")
+    command.add_argument("number", help="the lesson's number or name")
+    command.add_argument("--force", action="store_true", help="write over an existing file")
+    command.set_defaults(do=make_notebook)
+
     command = commands.add_parser(
         "gradcheck",
         help="check the gradients of layers and losses",
@@ -164,6 +169,15 @@ def compare_runs(options):
     from scratchnet.compare import compare
 
     print(f"page    {compare(_find_lesson(options.number), options.flags)}")
+    return 0
+
+
+def make_notebook(options):
+    """Write the notebook of a lesson into the current folder."""
+    from scratchnet.notebook import write_notebook
+
+    path = write_notebook(_find_lesson(options.number), Path(), options.force)
+    print(f"{path}: open it with jupyter lab {path}")
     return 0
 
 

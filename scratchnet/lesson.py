@@ -15,6 +15,7 @@ import inspect
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 import time
@@ -40,7 +41,7 @@ class Knobs(SimpleNamespace):
     """
 
 
-def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
+def knobs(lesson, *, datasets=None, breaks=None, quick=None, flags=None, **defaults):
     """Read the settings of a lesson from its command line; each default becomes a flag.
 
     Parameters
@@ -48,6 +49,7 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
         datasets   {name: knobs that differ on that data set}; the first is the default
         breaks     {name: description of the fault}, for --break
         quick      values in quick mode (--quick or SCRATCHNET_QUICK=1), which runs in seconds
+        flags      text to read in place of the command line: "--quick --units 8", in a notebook
         defaults   the knobs and their default values; a flag has the type of its default
 
     The order of precedence is: flag, quick mode, data set, default. In a notebook the command line
@@ -64,8 +66,10 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
             if name not in defaults:
                 raise unknown_name("knob", name, defaults)
     parser = _parser(lesson, datasets, breaks, defaults)
-    in_notebook = "ipykernel" in sys.modules
-    words = [] if in_notebook else sys.argv[1:]
+    if flags is not None:
+        words = shlex.split(flags)
+    else:
+        words = [] if _in_notebook() else sys.argv[1:]
     given = vars(parser.parse_args(words))
     chosen = dict(defaults)
     chosen |= datasets.get(given["dataset"], {})
@@ -104,6 +108,10 @@ def knobs(lesson, *, datasets=None, breaks=None, quick=None, **defaults):
     if cfg.broken:
         print(f"broken on purpose: {cfg.fault}")
     return cfg
+
+
+def _in_notebook():
+    return "ipykernel" in sys.modules
 
 
 def _silence():
@@ -181,12 +189,14 @@ def settings(cfg):
 def show(cfg, figure, name, alt):
     """Save a figure as NN_name.png in the folder of the run, add it to index.html, print the path.
 
+    In a notebook, the figure is displayed in the output of the cell.
+
     Parameters
         figure   a Matplotlib figure
         name     part of the file name
         alt      text alternative: one sentence that describes the figure
     """
-    from scratchnet.plots import save
+    from scratchnet.plots.style import display, save
 
     path = cfg.out / f"{len(cfg.figures) + 1:02d}_{name}.png"
     save(figure, path)
@@ -195,6 +205,8 @@ def show(cfg, figure, name, alt):
     cfg.figures[path.name] = alt
     write_run_page(cfg.out, _record(cfg))
     print(f"figure  {path}", flush=True)
+    if _in_notebook():
+        display(figure, alt)
 
 
 def log(cfg, epoch, history):

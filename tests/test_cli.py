@@ -1,10 +1,8 @@
 """The command line: what it prints, and its exit codes."""
 
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import fake_cupy
 import numpy as np
@@ -13,8 +11,6 @@ import pytest
 from scratchnet import __version__, cli, gradcheck_cases
 from scratchnet.data import cache_dir
 from scratchnet.layers import ReLU
-
-ROOT = Path(__file__).parents[1]
 
 
 def test_lessons_lists_number_title_and_path(capsys):
@@ -71,31 +67,6 @@ def test_a_closed_pipe_ends_a_command_without_a_message(arguments):
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
     assert done.stderr == "" and done.returncode in (0, 1)  # --help ends before the flush
-
-
-def test_an_installed_package_has_its_lessons(tmp_path):
-    source, installed = tmp_path / "source", tmp_path / "installed"
-    for name in ("scratchnet", "lessons"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    build = [sys.executable, "-W", "ignore", "-c", "import setuptools; setuptools.setup()"]
-    build += ["-q", "build", "--build-lib", str(installed)]
-    subprocess.run(build, cwd=source, check=True, capture_output=True)
-    here = {path.relative_to(ROOT) for path in (ROOT / "scratchnet").rglob("*.py")}
-    there = {path.relative_to(installed) for path in installed.rglob("*.py")}
-    lessons = {Path("scratchnet", "lessons", path.name) for path in ROOT.glob("lessons/*.py")}
-    assert there == here | lessons
-    for arguments, words in (
-        (["lessons"], "Dense autoencoder"),
-        (["run", "1", "--help"], "--quick"),
-    ):
-        command = [sys.executable, "-m", "scratchnet", *arguments]
-        environment = os.environ | {"PYTHONPATH": str(installed)}
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-        )
-        assert words in done.stdout
 
 
 def test_gradcheck_of_one_layer_prints_its_tables(capsys):

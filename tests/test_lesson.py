@@ -1,5 +1,6 @@
 """Settings, figures, tables and reports of the lessons."""
 
+import base64
 import json
 import sys
 from types import SimpleNamespace
@@ -92,6 +93,27 @@ def test_in_a_notebook_the_command_line_belongs_to_the_kernel(monkeypatch, tmp_p
     monkeypatch.setattr(sys, "argv", ["kernel", "-f", "connection.json"])
     monkeypatch.setitem(sys.modules, "ipykernel", object())
     assert some_knobs().units == 16
+    assert knobs("00_trial", flags="--units 8 --rate=0.5", units=32, rate=0.1).units == 8
+
+
+def test_in_a_notebook_a_figure_is_displayed_and_closed(monkeypatch, command_line):
+    displayed = []
+
+    def display(data, **options):
+        displayed.append((data, options))
+
+    monkeypatch.setitem(sys.modules, "ipykernel", object())
+    ipython = SimpleNamespace(get_ipython=lambda: None, version_info=(9, 0))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    monkeypatch.setattr(sys, "argv", ["kernel"])
+    cfg = knobs("00_trial", flags="", units=32)
+    show(cfg, plots.curves({"a": [3, 2, 1]}, "falling", "epoch", "loss"), "loss", "a line")
+    ((data, options),) = displayed
+    assert base64.b64decode(data["image/png"]) == (cfg.out / "01_loss.png").read_bytes()
+    assert data["text/plain"] == "a line"
+    assert options == {"metadata": {"image/png": {"alt": "a line"}}, "raw": True}
+    assert not plt.get_fignums()  # Jupyter would display an open figure again
 
 
 def test_figures_are_numbered_and_their_paths_printed(command_line, tmp_path, capsys):

@@ -4,6 +4,9 @@ The colours are those of Okabe and Ito (2008), which are distinct for colour-bli
 differ in style as well.
 """
 
+import base64
+import io
+
 import matplotlib.pyplot as plt
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -28,6 +31,24 @@ def save(figure, path):
     figure.savefig(path, dpi=DPI)
     if plt.get_backend().lower() in map(str.lower, _interactive_backends()):
         plt.show(block=False)
+
+
+def display(figure, alt):
+    """Display a figure in the output of a notebook's cell, and close it.
+
+    An open figure would be displayed by Jupyter a second time at the end of the cell.
+
+    Parameters
+        figure  a matplotlib Figure
+        alt     text alternative of the image
+    """
+    from IPython.display import display as display_data
+
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=DPI)
+    data = {"image/png": base64.b64encode(png.getvalue()).decode("ascii"), "text/plain": alt}
+    display_data(data, metadata={"image/png": {"alt": alt}}, raw=True)
+    plt.close(figure)
 
 
 def _interactive_backends():

@@ -1,5 +1,8 @@
 """The budget of a training step on a GPU: no waiting, and a counted number of launches."""
 
+import pathlib
+import re
+
 import fake_cupy
 import numpy as np
 import pytest
@@ -22,7 +25,7 @@ from scratchnet.layers import (
     UnpoolingBlock,
     UpSampling2D,
 )
-from scratchnet.losses import BinaryCrossEntropy, MeanSquaredError
+from scratchnet.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from scratchnet.optimizers import Adam
 from scratchnet.training import train_step
 
@@ -83,3 +86,50 @@ def test_a_training_step_never_waits_and_stays_within_its_launches(make, shape, 
             train_step(model, loss, optimizer, x, target)
         assert fake_cupy.STATS.syncs == 0 and fake_cupy.STATS.uploads <= 2
         assert fake_cupy.STATS.launches <= launches, fake_cupy.STATS.launches
+
+
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "gpu.md"
+
+
+def deep_autoencoder():
+    """Lesson 03's model."""
+    down = [Dense(512), ReLU(), Dense(256), ReLU(), Dense(128), ReLU(), Dense(30)]
+    return [*down, Dense(128), ReLU(), Dense(256), ReLU(), Dense(784), Sigmoid()]
+
+
+MODELS_OF_THE_PAGE = {
+    "01": ([Dense(32), ReLU(), Dense(784), Sigmoid()], BinaryCrossEntropy()),
+    "02": ([Dense(256), ReLU(), Dense(128), ReLU(), Dense(10)], SoftmaxCrossEntropy()),
+    "03": (deep_autoencoder(), MeanSquaredError()),
+}
+
+
+@pytest.mark.parametrize("lesson", MODELS_OF_THE_PAGE)
+def test_the_page_on_gpus_has_the_counted_launches(lesson):
+    counted = []
+
+    def count(function, *arguments, **options):
+        fake_cupy.reset()
+        result = function(*arguments, **options)
+        counted.append(fake_cupy.STATS.launches)
+        return result
+
+    layers, loss = MODELS_OF_THE_PAGE[lesson]
+    with fake_cupy.installed(), use_device("gpu"):
+        model, optimizer = Sequential(layers), Adam()
+        model.build((784,), 0)
+        x = to_device(np.abs(numbers((5, 784))) % 1)
+        target = to_device(np.arange(5)) if lesson == "02" else x
+        train_step(model, loss, optimizer, x, target)  # the first makes the running vectors
+        y, cache = count(model.forward, x, train=True)
+        _, loss_cache = count(loss.forward, y, target)
+        dy = count(loss.backward, loss_cache)
+        grads = count(model.weight_gradients, dy, cache)
+        gradient = count(model.flatten, grads)
+        count(optimizer.step, model.parameters, gradient)
+        count(train_step, model, loss, optimizer, x, target)
+    widths = "-".join(str(layer.units) for layer in layers if isinstance(layer, Dense))
+    (row,) = re.findall(rf"^\| lesson {lesson}, (.+) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    columns = row.replace("*", "").split(" | ")
+    assert columns[:-1] == [f"784-{widths}", *map(str, counted)]
+    assert sum(counted[:-1]) == counted[-1]
