@@ -29,6 +29,7 @@ import math
 import numpy as np
 
 from scratchnet.backend import RNG, to_device, to_numpy, xp_of
+from scratchnet.callbacks import Callback
 from scratchnet.data import load_images
 from scratchnet.gradcheck import gradcheck
 from scratchnet.layers import Dense, LeakyReLU, ReLU, Sequential, Sigmoid, Tanh
@@ -236,25 +237,27 @@ pictures = {}
 
 
 def train(title, beta_1, rate=cfg.learning_rate, epochs=cfg.epochs, ema_decay=0.0):
-    gan, run = build(ema_decay), {"distance": []}
+    gan, found = build(ema_decay), {"distance": []}
 
-    def look(epoch, history):
-        if (epoch + 1) % max(epochs // 5, 1) == 0:
+    class Look(Callback):
+        def on_epoch_end(self, run):
+            if run.epoch % max(epochs // 5, 1):
+                return
             y = gan.sample(cfg.samples, cfg.seed + 1)  # of the same codes each time
             y = xp_of(y).clip((y - paper) / (1 - paper), 0, 1)  # (samples, 784)
-            name = f"{title}, epoch {epoch + 1}"
+            name = f"{title}, epoch {run.epoch}"
             pictures[name] = to_numpy(y[:12]).reshape(-1, 28, 28)
-            run["distance"].append(judge.distance(test, y))
-            run["shares"] = judge.shares(y)
-            run["spread"] = float(y.std(axis=0).mean())
-            print(f"{name}: distance {run['distance'][-1]:.1f}", flush=True)
+            found["distance"].append(judge.distance(test, y))
+            found["shares"] = judge.shares(y)
+            found["spread"] = float(y.std(axis=0).mean())
+            print(f"{name}: distance {found['distance'][-1]:.1f}", flush=True)
 
     settings = dict(epochs=epochs, batch_size=cfg.batch_size, seed=cfg.seed)
     sides = dict(optimizer_d=Adam(rate, beta_1), optimizer_g=Adam(rate, beta_1))
-    gan.fit(x, **sides, **settings, on_epoch=look)
+    gan.fit(x, **sides, **settings, callbacks=[Look()], verbose=False)
     losses = np.array([[float(value) for value in step] for step in gan.losses])
-    run["L_D"], run["L_G"] = losses.T
-    return run
+    found["L_D"], found["L_G"] = losses.T
+    return found
 
 
 recipe = dict(rate=cfg.recipe_rate, epochs=cfg.recipe_epochs, ema_decay=cfg.ema_decay)

@@ -50,7 +50,7 @@ class RaiseInterrupt(Callback):
 
     For a caller whose result would look complete: an estimator, or a file of weights.
 
-    >>> RaiseInterrupt().on_end(Run(None, None, 1, {}, []))
+    >>> RaiseInterrupt().on_end(Run(None, {}, 1, {}, []))
     """
 
     def on_end(self, run: Run) -> None:
@@ -155,7 +155,7 @@ class Checkpoint(Callback):
         run.gather()
         if not run.is_first:
             return
-        states = {"optimizer": run.optimizer.get_state()}
+        states = {name: optimizer.get_state() for name, optimizer in run.optimizers.items()}
         states |= {f"callbacks/{i}": c.get_state() for i, c in enumerate(run.callbacks)}
         arrays = model_arrays(run.model)
         arrays |= {f"{part}/{n}": v for part, state in states.items() for n, v in state.items()}
@@ -180,7 +180,8 @@ class Checkpoint(Callback):
                     "use the same settings, or resume=False to start over"
                 )
         load_arrays(run.model, info, arrays, self.path)
-        run.optimizer.set_state(_part(arrays, "optimizer/"))
+        for name, optimizer in run.optimizers.items():
+            optimizer.set_state(_part(arrays, f"{name}/"))
         for i, callback in enumerate(run.callbacks):
             callback.set_state(_part(arrays, f"callbacks/{i}/"))
         run.epoch, run.history, run.stop = info["epoch"], info["history"], info["stop"]

@@ -204,6 +204,7 @@ LAYERS: dict[str, tuple[list[dict[str, Any]], list]] = {
     ),
     "LayerNormalization": (grid(**NORMALIZED), [VECTOR, IMAGE]),
     "LeakyReLU": (grid(negative_slope=[0.3, 0.0, 2.0]), [VECTOR, IMAGE]),
+    "LogSoftmax": (grid(axis=[-1, 1]), [VECTOR, IMAGE]),
     "MaxPooling2D": (
         grid(pool_size=[2, (3, 2)], strides=[None, (1, 2)], padding=["valid", "same", AT_EDGES]),
         [ODD, GRAY],
@@ -336,6 +337,15 @@ def _masked_steps():
 
 
 REDUCTION = ["mean", "per_sample"]
+_CLASSES: list[dict[str, Any]] = [
+    *grid(targets=["index", "one-hot", "soft"], reduction=REDUCTION),
+    *grid(
+        targets=["index"],
+        reduction=REDUCTION,
+        class_weights=[None, [0.5, 2.0, 0.0]],
+        ignore_index=[-1, 255],
+    ),
+]
 # name: (combinations of options, function that makes prediction and target)
 LOSSES: dict[str, tuple[list[dict[str, Any]], Callable]] = {
     "BinaryCrossEntropy": (grid(from_logits=YES_NO, reduction=REDUCTION), _binary),
@@ -344,16 +354,8 @@ LOSSES: dict[str, tuple[list[dict[str, Any]], Callable]] = {
     "KLToStandardNormal": (grid(), _numbers),
     "MeanAbsoluteError": (grid(reduction=REDUCTION), _numbers),
     "MeanSquaredError": (grid(reduction=REDUCTION), _numbers),
-    "SoftmaxCrossEntropy": (
-        grid(targets=["index", "one-hot", "soft"], reduction=REDUCTION)
-        + grid(
-            targets=["index"],
-            reduction=REDUCTION,
-            class_weights=[None, [0.5, 2.0, 0.0]],
-            ignore_index=[-1, 255],
-        ),
-        _classes,
-    ),
+    "NegativeLogLikelihood": (_CLASSES, _classes),
+    "SoftmaxCrossEntropy": (_CLASSES, _classes),
     "WeightedLoss": (
         grid(
             loss=[losses.Huber, _numbers_of_samples, _classes_of_steps],

@@ -14,21 +14,22 @@ numbers per sample (pixels, features) have the option ``reduction``, which selec
 
 `costs` of a loss is its plain form, the array of the terms of the sum: the sum of the costs is n L.
 
-The base class, `Loss`, and WeightedLoss are in loss_base.py, SoftmaxCrossEntropy is in
-cross_entropy.py.
+The base class, `Loss`, and WeightedLoss are in loss_base.py, SoftmaxCrossEntropy and
+NegativeLogLikelihood in cross_entropy.py.
 """
 
 import math
 
 from scratchnet.backend import xp_of
-from scratchnet.cross_entropy import SoftmaxCrossEntropy
+from scratchnet.cross_entropy import NegativeLogLikelihood, SoftmaxCrossEntropy
 from scratchnet.loss_base import Loss, WeightedLoss
 from scratchnet.numerics import (
     kl_gradient,
     kl_to_standard_normal,
-    log1p,
     relu,
     softplus,
+    sum_log,
+    sum_log1p,
 )
 from scratchnet.validation import check_bool, check_float
 
@@ -40,6 +41,7 @@ __all__ = [
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "NegativeLogLikelihood",
     "SoftmaxCrossEntropy",
     "WeightedLoss",
 ]
@@ -212,19 +214,19 @@ class BinaryCrossEntropy(Loss):
         if self.from_logits:
             x = prediction
             e = xp.exp(-xp.abs(x))
-            costs = log1p(e)
-            costs += relu(x)  # log(1 + e) + max(x, 0) = softplus(x)
+            costs = relu(x)
             costs -= t * x
-            return costs.sum() / self._n(x), (x, t, e)
+            total = sum_log1p(e) + costs.sum()  # log(1 + e) + max(x, 0) = softplus(x)
+            return total / self._n(x), (x, t, e)
         p = prediction
         eps = xp.finfo(p.dtype).eps
-        log_p, log_q = xp.clip(p, eps, 1), xp.clip(1 - p, eps, 1)  # q = 1 - p
-        xp.log(log_p, out=log_p)  # in place, because a new array costs time
-        xp.log(log_q, out=log_q)
-        log_p -= log_q
-        log_p *= t
-        log_p += log_q  # log q + t (log p - log q) = t log p + (1 - t) log q
-        return -log_p.sum() / self._n(p), (p, t)
+        q = xp.clip(1 - p, eps, 1)
+        costs = xp.clip(p, eps, 1)
+        costs /= q
+        xp.log(costs, out=costs)  # in place, because a new array costs time
+        costs *= t
+        total = costs.sum() + sum_log(q)  # t log(p / q) + log q = t log p + (1 - t) log q
+        return -total / self._n(p), (p, t)
 
     def costs(self, prediction, target):
         xp, t = xp_of(prediction), target

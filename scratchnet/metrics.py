@@ -7,7 +7,12 @@ from scratchnet.inputs import as_array
 from scratchnet.layers.shapes import ShapeError
 
 
-def accuracy(prediction: Array, target: Array, threshold: float | None = None) -> Array:
+def accuracy(
+    prediction: Array,
+    target: Array,
+    threshold: float | None = None,
+    ignore_index: int | None = None,
+) -> Array:
     """Share of predictions whose class is that of the target.
 
         prediction        class                               target
@@ -19,8 +24,10 @@ def accuracy(prediction: Array, target: Array, threshold: float | None = None) -
     Predictions are logits or probabilities. Lists are taken, too.
 
     Parameters
-        threshold   for one output; None: 1/2 if all predictions lie in [0, 1], as probabilities do,
-                    and 0 otherwise, the logit of 1/2
+        threshold      for one output; None: 1/2 if all predictions lie in [0, 1], as probabilities
+                       do, and 0 otherwise, the logit of 1/2
+        ignore_index   label of samples, steps or pixels that do not count, as in
+                       `SoftmaxCrossEntropy`; with only such labels the accuracy is 0
 
     Raises ShapeError for other shapes, and ValueError for NaN, for an empty batch and for targets
     that no prediction can equal.
@@ -29,6 +36,8 @@ def accuracy(prediction: Array, target: Array, threshold: float | None = None) -
     0.5
     >>> float(accuracy(np.array([[0.9], [0.4]]), np.array([1, 1])))
     0.5
+    >>> float(accuracy(np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([0, -1]), ignore_index=-1))
+    1.0
     """
     p, t = as_array("prediction", prediction, lists=True), as_array("target", target, lists=True)
     _check_numbers("accuracy", p)
@@ -45,16 +54,23 @@ def accuracy(prediction: Array, target: Array, threshold: float | None = None) -
             f"accuracy expects class indices {samples}, or targets of the prediction's shape; got "
             f"predictions {shape} and targets {given}"
         )
-    highest = max(n_classes - 1, 1)
+    highest, counts = max(n_classes - 1, 1), None
+    if ignore_index is not None:
+        counts = t != ignore_index
+        t = xp_of(t).where(counts, t, 0)
     if on_host(t) and not (t.min() >= 0 and t.max() <= highest):  # NaN is refused, too
         raise ValueError(
             f"accuracy expects targets from 0 to {highest}; got {t.min()} to {t.max()}"
         )
     if n_classes > 1:
-        return (p.argmax(axis=-1) == t).mean()
-    if threshold is None:
-        threshold = xp_of(p).where((p.min() >= 0) & (p.max() <= 1), 0.5, 0.0)
-    return ((p > threshold) == (t > 0.5)).mean()
+        right = p.argmax(axis=-1) == t
+    else:
+        if threshold is None:
+            threshold = xp_of(p).where((p.min() >= 0) & (p.max() <= 1), 0.5, 0.0)
+        right = (p > threshold) == (t > 0.5)
+    if counts is None:
+        return right.mean()
+    return (right & counts).sum() / xp_of(p).maximum(counts.sum(), 1)
 
 
 def _check_numbers(owner, *arrays):

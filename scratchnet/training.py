@@ -7,7 +7,6 @@
 runs the steps of an epoch on several workers.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -36,12 +35,12 @@ from scratchnet.training_checks import (
 )
 from scratchnet.training_run import (
     EpochNumbers,
-    Guard,
     History,
     Metrics,
     Run,
     TrainingDiverged,
     fingerprint,
+    run_epochs,
     run_settings,
 )
 from scratchnet.training_step import on_threads, own_counter, step
@@ -58,8 +57,6 @@ from scratchnet.workers import (
 )
 
 __all__ = ["TrainingDiverged", "batches", "evaluate", "fit", "predict", "train_step"]
-
-MUST_BE_FINITE = ("loss", "penalty", "val_loss", "val_penalty")
 
 
 def batches(n: int, batch_size: int, rng: RNG | None = None) -> Iterator[Any]:
@@ -219,7 +216,7 @@ def fit(
     optimizer: Optimizer,
     epochs: int = 1,
     batch_size: int = 32,
-    validation: tuple[Array, Array] | None = None,
+    validation: tuple[Array, Array] | tuple[Array, Array, Array] | None = None,
     metrics: Metrics | None = None,
     callbacks: Sequence = (),
     shuffle: bool = True,
@@ -237,7 +234,8 @@ def fit(
         x, target    samples along the first axis, floats in the model's precision
         loss         from `scratchnet.losses`
         optimizer    from `scratchnet.optimizers`
-        validation   (x, target) to evaluate after each epoch: "val_loss", ...
+        validation   (x, target) or (x, target, weights) to evaluate after each epoch: "val_loss",
+                     ...
         metrics      {name: function(prediction, target)}, each computed once per epoch from the
                      predictions of all samples, made while the parameters change
         callbacks    from `scratchnet.callbacks`, or your own
@@ -246,7 +244,7 @@ def fit(
         workers      None: as many as help this model on this machine; 1, a number n, or a Group,
                      see `scratchnet.workers`. Histories of different numbers of workers are equal
                      up to rounding
-        weights      one for each sample, step or pixel, see `WeightedLoss`; the validation has none
+        weights      one for each sample, step or pixel, see `WeightedLoss`
         verbose      print a line per epoch, and on a terminal show a progress bar
         validate     function of (x, target, metrics) that returns the numbers of the validation
                      set, {name: number}, in place of `evaluate`
@@ -289,22 +287,21 @@ def fit(
     check_optimizer(optimizer)
     metrics, callbacks = check_metrics(metrics), check_callbacks(callbacks)
     x, target = check_data(model, x, target)
-    validation = check_validation(model, validation)
-    if validation is not None:
-        x_val, t_val = validation
-        check_targets(model, loss, "validation targets", t_val)
-        evaluate_on(ALONE, model, loss, x_val[:1], t_val[:1], {})  # an error now, not later
+    (x_val, t_val, w_val), loss_val = check_validation(model, loss, validation)
+    if x_val is not None:  # raise an error now, not later
+        w_first = None if w_val is None else w_val[:1]
+        evaluate_on(ALONE, model, loss, x_val[:1], t_val[:1], {}, weights=w_first)
     check_targets(model, loss, "targets", target)
     whole_loss = check_weights(loss, x, weights)
     weights = None if weights is None else whole_loss.weights
     warn_of_double_activation(model, loss)
     optimizer.bind(model)
+    optimizers = {"optimizer": optimizer}
     settings = run_settings(
-        x,
-        target,
-        validation,
-        optimizer,
+        (x, target),
+        optimizers,
         {"loss": loss},
+        validation=validation and fingerprint(*(a for a in (x_val, t_val, w_val) if a is not None)),
         batch_size=int(batch_size),
         shuffle=check_bool("fit", "shuffle", shuffle),
         seed=check_seed(seed),
@@ -313,54 +310,27 @@ def fit(
         **({} if weights is None else {"weights": fingerprint(weights)}),
     )
     group = member(workers)  # of which this call is a worker, under mpiexec for example
-    run = Run(model, optimizer, epochs, settings, callbacks, group)
-    for callback in callbacks:
-        callback.on_start(run)
-    run.check_start()
+    run = Run(model, optimizers, epochs, settings, callbacks, group)
     if validate is None:
 
         def validate(x, target, metrics):
             def work(worker):
-                return evaluate_on(worker, model, loss, x, target, metrics)
+                return evaluate_on(worker, model, loss, x, target, metrics, weights=w_val)
 
-            return _start_evaluation(work, model, loss, x, metrics, group or workers)
+            return _start_evaluation(work, model, loss_val, x, metrics, group or workers)
 
     def epoch():
         data = x, target, weights
         numbers = report(_epoch(run, loss, whole_loss, data, metrics, workers, verbose))
-        if validation is not None:
+        if x_val is not None:
             held_out = validate(x_val, t_val, metrics)
             numbers |= {f"val_{name}": number for name, number in held_out.items()}
         return numbers
 
     try:
-        _all_epochs(run, epoch, verbose)
+        return run_epochs(run, epoch, verbose)
     finally:
         unshare([model], [optimizer])
-    run.gather()
-    for callback in callbacks:
-        callback.on_end(run)
-    return run.history
-
-
-def _all_epochs(run, epoch, verbose):
-    """Call epoch(), which returns the numbers of an epoch, until the run ends."""
-    guard = Guard([run.model], [run.optimizer])
-    while run.epoch < run.epochs and not run.stop:
-        began, before = time.perf_counter(), run.epoch
-        try:
-            with guard.restoring(done=lambda before=before: run.epoch > before):
-                numbers = epoch()
-                watched = {name: numbers[name] for name in MUST_BE_FINITE if name in numbers}
-                guard.check(watched, run.epoch, run.history)
-                run.add(numbers | {"seconds": time.perf_counter() - began})
-                run.print(run.line(), verbose)
-                for callback in run.callbacks:
-                    callback.on_epoch_end(run)
-        except KeyboardInterrupt:
-            run.stop = run.interrupted = True
-            run.history.setdefault("loss", [])
-            run.print(f"interrupted after {run.epoch} epochs", verbose)
 
 
 def _epoch(run, loss, whole_loss, data, metrics, workers, verbose):

@@ -114,17 +114,25 @@ def check_seed(seed: Any) -> int:
         raise TypeError(f"fit expects seed as a whole number; got {seed!r}") from None
 
 
-def check_validation(model: Layer, validation: Any) -> tuple | None:
-    """Return the pair (x, target) held out for validation as arrays, or None."""
+def check_validation(model: Layer, loss: Any, validation: Any) -> tuple:
+    """Return (x, target, weights) held out for validation as arrays, and the loss of all of them.
+
+    The weights may be absent: they are None then. Without a validation set all are None.
+    """
     if validation is None:
-        return None
-    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        return (None, None, None), None
+    if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
         raise TypeError(
             f"fit expects validation as a pair of arrays; got {type(validation).__name__}: hold "
-            "samples out yourself and pass validation=(x_val, target_val), a pair (x, target)"
+            "samples out yourself and pass validation=(x_val, target_val), a pair (x, target), or "
+            "(x, target, weights)"
         )
-    x, target = validation
-    return check_data(model, x, target, of="validation ")
+    x, target, weights = (*validation, None)[:3]
+    x, target = check_data(model, x, target, of="validation ")
+    whole_loss = check_weights(loss, x, weights, of="validation ")
+    weights = None if weights is None else whole_loss.weights
+    check_targets(model, loss, "validation targets", target)
+    return (x, target, weights), whole_loss
 
 
 def check_options(owner: str, kinds: Iterable[str], unknown: dict, function: Callable) -> None:
@@ -205,7 +213,7 @@ def check_targets(model: Layer, loss: Any, name: str, target: Array) -> None:
 SHAPE_ONLY = ("Flatten", "Reshape", "Dropout")  # layers that leave an activation what it is
 
 
-def check_weights(loss: Any, x: Array, weights: Any) -> Any:
+def check_weights(loss: Any, x: Array, weights: Any, of: str = "") -> Any:
     """Return the loss of all samples, a `WeightedLoss` if there are weights, after checking them.
 
     Raises TypeError, ValueError or ShapeError for weights that are no array of numbers >= 0, one or
@@ -217,7 +225,7 @@ def check_weights(loss: Any, x: Array, weights: Any) -> Any:
         raise TypeError(f"weights expect a loss of scratchnet.losses; got {type(loss).__name__}")
     whole = WeightedLoss(loss, weights)
     if len(whole.weights) != len(x):
-        raise ShapeError(f"x has {len(x)} samples, but weights has {len(whole.weights)}")
+        raise ShapeError(f"{of}x has {len(x)} samples, but {of}weights has {len(whole.weights)}")
     return whole
 
 

@@ -1,9 +1,15 @@
-"""State of a training run: its settings, its history, and the copy that a failed epoch restores."""
+"""State of a training run, the loop over its epochs, and the copy that a failed epoch restores.
+
+`training.fit` and `GAN.fit` define what one epoch does; the loop around it, with its callbacks, is
+that of `run_epochs`.
+"""
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import math
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -20,8 +26,18 @@ from scratchnet.training_checks import all_finite, metric_value, not_finite
 from scratchnet.validation import constructor_call, described_options
 from scratchnet.workers import gather_rows
 
-__all__ = ["EpochNumbers", "Guard", "History", "Metrics", "Run", "TrainingDiverged", "run_settings"]
+__all__ = [
+    "EpochNumbers",
+    "Guard",
+    "History",
+    "Metrics",
+    "Run",
+    "TrainingDiverged",
+    "run_epochs",
+    "run_settings",
+]
 
+MAY_DIVERGE = ("penalty", "val_loss", "val_penalty")  # entries of some histories
 FINGERPRINT = 64  # samples of an array that its fingerprint depends on
 
 Metrics: TypeAlias = dict[str, Callable[[Array, Array], Any]]  # {name: f(prediction, target)}
@@ -36,14 +52,19 @@ class TrainingDiverged(ArithmeticError):
 
 @dataclasses.dataclass
 class Run:
-    """State of a `fit` in progress, the argument of a callback's methods."""
+    """State of a `fit` in progress, the argument of a callback's methods.
 
-    model: Layer
-    optimizer: Optimizer
+    A callback may add numbers to `history`; those after it in the list see them, EarlyStopping for
+    example.
+    """
+
+    model: Layer  # for a GAN its `networks`
+    optimizers: dict[str, Optimizer]  # by the names of their arguments, such as "optimizer"
     epochs: int  # to do in all
     settings: dict[str, Any]
     callbacks: list
     group: Group | None = None  # of which this call of fit is a worker, for example of mpiexec
+    losses: tuple[str, ...] = ("loss",)  # entries that each history has
     epoch: int = 0  # done so far
     history: History = dataclasses.field(default_factory=dict)
     stop: bool = False  # a callback sets it to True to end the run after this epoch
@@ -54,7 +75,17 @@ class Run:
         for name, number in numbers.items():
             self.history.setdefault(name, []).append(number)
         self.epoch += 1
-        self.optimizer.epochs += 1
+        for optimizer in self.optimizers.values():
+            optimizer.epochs += 1
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer, or the first one of several."""
+        return next(iter(self.optimizers.values()))
+
+    def guard(self) -> "Guard":
+        """A copy of all that training changes."""
+        return Guard([self.model], [*self.optimizers.values()])
 
     def check_start(self) -> None:
         """In a group, give all workers the arrays of rank 0.
@@ -63,7 +94,8 @@ class Run:
         """
         if self.group is None:
             return
-        mine = np.array([self.epoch, self.optimizer.t], np.float64)
+        updates = [optimizer.t for optimizer in self.optimizers.values()]
+        mine = np.array([self.epoch, *updates], np.float64)
         first = mine.copy()
         self.group.broadcast(first)
         if self.group.all_reduce([(mine != first).any()])[0]:
@@ -72,7 +104,7 @@ class Run:
                 f"begins at {self.epoch}, rank 0 at {int(first[0])}: keep the file of a Checkpoint "
                 "where all machines see it"
             )
-        synchronize(self.group, Guard([self.model], [self.optimizer]))
+        synchronize(self.group, self.guard())
 
     def print(self, line: str, verbose: bool) -> None:
         """Print a line, on rank 0 only."""
@@ -85,9 +117,10 @@ class Run:
         return self.group is None or self.group.rank == 0
 
     def gather(self) -> None:
-        """Complete the optimizer's vectors, of which each worker of a group has its stretch."""
+        """Complete the optimizers' vectors, of which each worker of a group has its stretch."""
         if self.group is not None:
-            self.optimizer.gather_slots(self.group)
+            for optimizer in self.optimizers.values():
+                optimizer.gather_slots(self.group)
 
     def line(self) -> str:
         """The last epoch in one line: epoch 3/20  loss 0.1234  0.5 s."""
@@ -170,6 +203,43 @@ def synchronize(group: Group, guard: Guard) -> None:
         group.broadcast(array)
 
 
+def run_epochs(run: Run, epoch: Callable[[], dict[str, float]], verbose: bool) -> History:
+    """Call epoch(), which returns the numbers of an epoch, until the run ends; return the history.
+
+    The callbacks are called before the first epoch, after each and after the last. After an error
+    in epoch() the model and the optimizers have the state before it; Ctrl-C ends the run.
+    """
+    for callback in run.callbacks:
+        callback.on_start(run)
+    run.check_start()
+    guard = run.guard()
+    while run.epoch < run.epochs and not run.stop:
+        began, done = time.perf_counter(), functools.partial(_passed, run, run.epoch)
+        try:
+            with guard.restoring(done):
+                numbers = epoch()
+                watched = (*run.losses, *MAY_DIVERGE)
+                numbers_watched = {name: numbers[name] for name in watched if name in numbers}
+                guard.check(numbers_watched, run.epoch, run.history)
+                run.add(numbers | {"seconds": time.perf_counter() - began})
+                run.print(run.line(), verbose)
+                for callback in run.callbacks:
+                    callback.on_epoch_end(run)
+        except KeyboardInterrupt:
+            run.stop = run.interrupted = True
+            for name in run.losses:
+                run.history.setdefault(name, [])
+            run.print(f"interrupted after {run.epoch} epochs", verbose)
+    run.gather()
+    for callback in run.callbacks:
+        callback.on_end(run)
+    return run.history
+
+
+def _passed(run, epoch):
+    return run.epoch > epoch
+
+
 class EpochNumbers:
     """Loss, penalty and metrics of the samples of an epoch; they stay on the device until read.
 
@@ -227,27 +297,28 @@ class EpochNumbers:
 
 
 def run_settings(
-    x: Array,
-    target: Array,
-    validation: tuple[Array, Array] | None,
-    optimizer: Optimizer,
+    data: Sequence[Array],
+    optimizers: dict[str, Optimizer],
     parts: dict[str, Any],
     **numbers: Any,
 ) -> dict[str, Any]:
     """Settings that a resumed run must share, as text and numbers, {name: value}.
 
     Parameters
-        parts     {name: object}, described by their constructor calls
-        numbers   further settings
+        data         arrays that are trained on, the samples first
+        optimizers   by the names of their arguments; of several each setting has the name as prefix
+        parts        {name: object}, described by their constructor calls
+        numbers      further settings
     """
-    return (
-        {"samples": len(x), "data": fingerprint(x, target), **numbers}
-        | {name: described(part) for name, part in parts.items()}
-        | {"validation": validation and fingerprint(*validation)}
-        | {"optimizer": type(optimizer).__name__, "running vectors": list(optimizer.slots)}
-        | described_options(optimizer)
-        | {"learning_rate": described(optimizer.initial_rate)}
-    )
+    settings = {"samples": len(data[0]), "data": fingerprint(*data), **numbers}
+    settings |= {name: described(part) for name, part in parts.items()}
+    for name, optimizer in optimizers.items():
+        prefix = "" if len(optimizers) == 1 else f"{name} "
+        own = {"running vectors": list(optimizer.slots), **described_options(optimizer)}
+        own["learning_rate"] = described(optimizer.initial_rate)
+        settings[name] = type(optimizer).__name__
+        settings |= {prefix + option: value for option, value in own.items()}
+    return settings
 
 
 def described(part: Any) -> str:

@@ -1,13 +1,13 @@
-"""SoftmaxCrossEntropy of samples, steps and pixels, with class weights and ignored labels."""
+"""Losses of classes: samples, steps and pixels, with class weights and ignored labels."""
 
 import numpy as np
 import pytest
 from refusals import f32, model_of, refused
 
 from scratchnet.backend import to_device, to_numpy
-from scratchnet.layers import GRU, LSTM, Conv2D, Dense, Embedding, TimeDistributed
-from scratchnet.loss_base import MaskedLoss
-from scratchnet.losses import SoftmaxCrossEntropy
+from scratchnet.layers import GRU, LSTM, Conv2D, Dense, Embedding, LogSoftmax, TimeDistributed
+from scratchnet.loss_base import MaskedLoss, WeightedLoss
+from scratchnet.losses import NegativeLogLikelihood, SoftmaxCrossEntropy
 from scratchnet.metrics import accuracy
 from scratchnet.optimizers import Adam
 from scratchnet.training import evaluate, fit
@@ -67,6 +67,8 @@ def test_a_class_per_pixel_is_learned_with_fit():
     history = fit(model, x, t, epochs=40, validation=(x, t), verbose=False, **settings)
     assert history["val_loss"][-1] < 0.15
     assert accuracy(model(x)[:, :, 1:], t[:, :, 1:]) > 0.95
+    counted = accuracy(model(x), t, ignore_index=255)
+    assert counted == accuracy(model(x)[:, :, 1:], t[:, :, 1:])
     batches = evaluate(model, settings["loss"], x, t, batch_size=7)["loss"]
     assert batches == pytest.approx(evaluate(model, settings["loss"], x, t)["loss"], rel=1e-5)
 
@@ -101,6 +103,35 @@ def test_fit_checks_all_labels_before_the_first_update():
     fit(model, x, t, loss=SoftmaxCrossEntropy(ignore_index=3), **settings)
 
 
+@every_shape
+@pytest.mark.parametrize("options", [{}, {"class_weights": [1, 2, 0.5, 3], "ignore_index": -1}])
+@pytest.mark.parametrize("reduction", ["mean", "per_sample"])
+def test_log_softmax_and_the_log_likelihood_are_the_cross_entropy(positions, options, reduction):
+    x, t = RNG.standard_normal((*positions, 4)), RNG.integers(0, 4, positions)
+    t.flat[0] = options.get("ignore_index", 0)
+    loss, expected = (
+        kind(reduction, **options) for kind in (NegativeLogLikelihood, SoftmaxCrossEntropy)
+    )
+    y, cache = LogSoftmax().forward(x)
+    value, loss_cache = loss.forward(y, t)
+    dx, _ = LogSoftmax().backward(loss.backward(loss_cache), cache)
+    value_x, cache_x = expected.forward(x, t)
+    np.testing.assert_allclose(value, value_x, rtol=1e-12)
+    np.testing.assert_allclose(dx, expected.backward(cache_x), atol=1e-15)
+    assert loss.batch_weight(y, t) == expected.batch_weight(x, t)
+    w = RNG.random(positions[:1])
+    np.testing.assert_allclose(WeightedLoss(loss, w)(y, t), WeightedLoss(expected, w)(x, t))
+
+
+def test_a_classifier_that_ends_in_log_softmax_learns_with_fit_on_two_workers():
+    x = f32(RNG.standard_normal((60, 4)))
+    t = x.argmax(axis=1)
+    model = model_of([Dense(4), LogSoftmax()], (4,))
+    settings = dict(loss=NegativeLogLikelihood(), optimizer=Adam(0.1), verbose=False, workers=2)
+    fit(model, x, t, epochs=20, metrics={"accuracy": accuracy}, **settings)
+    assert evaluate(model, settings["loss"], x, t, {"accuracy": accuracy})["accuracy"] > 0.9
+
+
 X = f32(np.zeros((2, 3, 4)))
 REFUSED = {
     "negative weight": (lambda: SoftmaxCrossEntropy(class_weights=[1, -1]), r"class_weights\[1\]"),
@@ -118,6 +149,10 @@ REFUSED = {
         r"class indices.*argmax\(axis=-1\)",
     ),
     "shape": (lambda: SoftmaxCrossEntropy()(X, np.zeros((2, 4), int)), r"\(2, 3\).*\(2, 3, 4\)"),
+    "of log-probabilities": (
+        lambda: NegativeLogLikelihood()(X, np.zeros((2, 3))),
+        "NegativeLogLikelihood expects integer class indices; got float64",
+    ),
     "weight of PyTorch": (lambda: SoftmaxCrossEntropy(weight=[1]), "class_weights"),
 }
 

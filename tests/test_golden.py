@@ -15,6 +15,7 @@ from reference.archive import STEPS
 
 from scratchnet import layers, losses, optimizers, schedules
 from scratchnet.backend import float64, to_device, to_numpy
+from scratchnet.models.conditional import beside, one_hot
 from scratchnet.training import train_step
 
 TABLES = (*pairs.TABLES, pairs_images.LAYERS, pairs_recurrent.LAYERS, pairs_recurrent.MODELS)
@@ -248,13 +249,36 @@ def test_three_steps_of_a_vae_end_where_they_end_in(framework):
     assert_golden(*({f: side[f] for f in ours.keys() & golden.keys()} for side in (ours, golden)))
 
 
-def test_three_steps_of_a_gan_end_where_pytorchs_end(xp):
-    (gan, *optimizers_dg), (cases, _) = pairs_generative.gan(), load("torch_generative")
-    golden = {field: to_device(a) for field, a in cases["gan"].items()}
+def test_three_steps_of_a_conditional_vae_end_where_pytorchs_end(xp):
+    vae, (cases, _) = pairs_generative.vae(classes=3), load("torch_generative")
+    optimizer = copy.deepcopy(pairs_generative.VAE_RULES["torch"])
+    labels = cases["conditional vae"].pop("labels")
+    golden = {field: to_device(a) for field, a in cases["conditional vae"].items()}
+    vae.model.parameters[:] = golden["start"]
+    numbers = []
+    for x, noise, y in zip(golden["x"], golden["noise"], labels, strict=True):
+        vae.sampling.rng = Drawn(noise)
+        value, kl, _ = train_step(vae.model, vae.loss, optimizer, vae.inputs(x, y), x)
+        numbers.append([float(value), float(kl)])
+    ours = dict(zip(("losses", "kls"), np.transpose(numbers), strict=True))
+    ours["end"] = vae.model.parameters
+    assert_golden(ours, {field: golden[field] for field in ours})
+
+
+@pytest.mark.parametrize("classes", [None, 3])
+def test_three_steps_of_a_gan_end_where_pytorchs_end(classes, xp):
+    (gan, *optimizers_dg), (cases, _) = pairs_generative.gan(classes), load("torch_generative")
+    case = cases["gan" if classes is None else "conditional gan"]
+    labels = case.pop("labels", [None] * 3)
+    golden = {field: to_device(a) for field, a in case.items()}
     n = gan.generator.parameters.size
     gan.generator.parameters[:] = golden["start"][:n]
     gan.discriminator.parameters[:] = golden["start"][n:]
-    steps = zip(golden["x"], golden["z_d"], golden["z_g"], strict=True)
-    losses = [[float(v) for v in gan.train_step(*step, *optimizers_dg)] for step in steps]
+    losses = []
+    for x, z_d, z_g, y in zip(golden["x"], golden["z_d"], golden["z_g"], labels, strict=True):
+        if classes is not None:
+            c = one_hot(y, classes, like=x)
+            x, z_d, z_g = gan.with_labels(x, y), beside(z_d, c), beside(z_g, c)
+        losses.append([float(v) for v in gan.train_step(x, z_d, z_g, *optimizers_dg)])
     end = xp.concatenate([gan.generator.parameters, gan.discriminator.parameters])
     assert_golden({"losses": losses, "end": end}, {f: golden[f] for f in ("losses", "end")})

@@ -23,6 +23,7 @@ from scratchnet.losses import (
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
+    NegativeLogLikelihood,
     SoftmaxCrossEntropy,
     WeightedLoss,
 )
@@ -38,6 +39,8 @@ GAUSS = LOG2 + math.log(2 * math.pi) / 2  # what a standard deviation of 2 costs
 SURE = -(math.log(0.7) + math.log(0.8)) / 2
 PULL = [[-0.15, 0.1, 0.05], [0.05, 0.05, -0.1]]  # (p - t) / 2
 TWICE = 2 * np.array(PULL)
+LOG_P = np.log([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]).tolist()
+ONLY_LAST = [[0, 0, 0], [0, 0, -1]]
 BY_HAND = [
     (MeanSquaredError(), Y, T, 5 / 4, [[0.5, 0], [0, -1]]),
     (MeanSquaredError("per_sample"), Y, T, 5 / 2, [[1, 0], [0, -2]]),
@@ -81,6 +84,9 @@ BY_HAND = [
         -(3 * math.log(0.7) + math.log(0.8)) / 2,
         [[-0.45, 0.3, 0.15], [0.05, 0.05, -0.1]],
     ),
+    (NegativeLogLikelihood(), LOG_P, np.array([0, 2]), SURE, [[-0.5, 0, 0], [0, 0, -0.5]]),
+    (NegativeLogLikelihood(), LOG_P, [[1, 0, 0], [0, 0, 1]], SURE, [[-0.5, 0, 0], [0, 0, -0.5]]),
+    (NegativeLogLikelihood(ignore_index=0), LOG_P, np.array([0, 2]), -math.log(0.8), ONLY_LAST),
     (KLToStandardNormal(), [[0, 0]], [[0, 0]], 0, ([[0, 0]], [[0, 0]])),
     (
         KLToStandardNormal(),

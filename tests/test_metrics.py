@@ -126,3 +126,27 @@ def test_a_threshold_can_be_chosen():
 @pytest.mark.parametrize("call", [accuracy, roc_auc])
 def test_an_empty_batch_is_refused(call):
     refused(lambda: call(np.zeros(0), np.zeros(0)), "empty", error=ValueError)
+
+
+# ----------------------------------------------------------------- labels that do not count
+
+
+@pytest.mark.parametrize("positions", [(12,), (4, 3), (2, 3, 2)])
+def test_ignored_labels_do_not_count(positions):
+    rng = np.random.default_rng(0)
+    p, t = rng.random((*positions, 4)), rng.integers(0, 4, positions)
+    t.flat[::3] = p.reshape(-1, 4).argmax(axis=1)[::3]  # some are right
+    counts = rng.random(positions) < 0.5
+    expected = accuracy(p[counts], t[counts])
+    for mark in (-1, 255):
+        found = accuracy(p, np.where(counts, t, mark), ignore_index=mark)
+        assert found == expected != accuracy(p, t)
+    assert accuracy(p, np.full(positions, -1), ignore_index=-1) == 0
+    assert accuracy(p, t, ignore_index=-1) == accuracy(p, t)
+
+
+def test_ignored_labels_of_a_single_output_do_not_count():
+    p, t = np.array([[0.9], [0.4], [0.8]]), np.array([1, 1, -1])
+    assert accuracy(p, t, ignore_index=-1) == 0.5
+    refused(lambda: accuracy(p, t), "targets from 0 to 1; got -1 to 1")
+    refused(lambda: accuracy(p, np.array([1, 2, -1]), ignore_index=-1), "targets from 0 to 1")

@@ -194,11 +194,13 @@ def test_a_gan_that_diverges_goes_back():
 
 
 def test_an_interrupted_gan_returns_its_history():
-    def interrupt(epoch, history):
-        if epoch == 1:
-            raise KeyboardInterrupt
+    class Interrupt(Callback):
+        def on_epoch_end(self, run):
+            if run.epoch == 2:
+                raise KeyboardInterrupt
 
-    history = gan().fit(X, optimizer_d=SGD(0.1), optimizer_g=SGD(0.1), epochs=5, on_epoch=interrupt)
+    sides = dict(optimizer_d=SGD(0.1), optimizer_g=SGD(0.1))
+    history = gan().fit(X, **sides, epochs=5, callbacks=[Interrupt()], verbose=False)
     assert len(history["generator"]) == 2
 
 
@@ -227,7 +229,7 @@ def test_weights_are_shuffled_with_their_samples():
 
 WRONG_WEIGHTS = {
     "negative": (-np.ones(60), "weights >= 0"),
-    "number": (np.ones(59), "60 samples, but weights has 59"),
+    "number": (np.ones(59), "x has 60 samples, but .*weights has 59"),
     "list": ([1.0] * 60, "weights is a list"),
     "shape": (np.ones((60, 2)), r"\(60, 2\)|\(32, 2\)"),
 }
@@ -245,3 +247,36 @@ def test_wrong_weights_are_refused_before_the_first_update(weights, words):
 def test_weights_of_keras_get_a_hint():
     refused(lambda: train(sample_weight=np.ones(60)), "use weights")
     refused(lambda: train(class_weight={0: 1}), r"SoftmaxCrossEntropy\(class_weights=")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_weights_of_the_validation_set_are_those_of_evaluate(workers):
+    w = np.arange(60) % 3
+    model, options = model_of([Dense(1)], (4,)), dict(optimizer=SGD(1e-12), workers=workers)
+    history = train(model, validation=(X, Y + f32(w[:, None]), w), **options)
+    expected = evaluate(model, MeanSquaredError(), X, Y + f32(w[:, None]), weights=w)
+    assert history["val_loss"][0] == pytest.approx(expected["loss"], rel=1e-6)
+    without = evaluate(model, MeanSquaredError(), X, Y + f32(w[:, None]))
+    assert abs(expected["loss"] - without["loss"]) > 0.1
+    assert train(model, validation=(X, Y, None), **options)["val_loss"][0] == pytest.approx(
+        evaluate(model, MeanSquaredError(), X, Y)["loss"], rel=1e-6
+    )
+
+
+def test_another_weighting_of_the_validation_set_is_another_run(tmp_path):
+    def run(weights):
+        model, checkpoint = model_of([Dense(1)], (4,)), Checkpoint(tmp_path / "a.npz", 1, True)
+        validation = (X, Y, weights)
+        return train(model, validation=validation, optimizer=SGD(0.1), callbacks=[checkpoint])
+
+    run(np.ones(60))
+    run(np.ones(60))
+    refused(lambda: run(np.full(60, 2.0)), "validation=")
+
+
+@pytest.mark.parametrize(("weights", "words"), WRONG_WEIGHTS.values(), ids=WRONG_WEIGHTS)
+def test_wrong_weights_of_the_validation_set_are_refused_before_the_first_update(weights, words):
+    model = model_of([Dense(1)], (4,))
+    before = model.parameters.copy()
+    refused(lambda: train(model, validation=(X, Y, weights)), words.replace("32", "1"))
+    np.testing.assert_array_equal(model.parameters, before)

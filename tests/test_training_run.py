@@ -125,7 +125,7 @@ def test_two_fits_of_a_gan_are_one_of_both_lengths():
         gan = GAN(built(Dense(5), shape=(2,)), built(Dense(1), seed=1))
         d, g = Adam(), Adam()
         for epochs in parts:
-            gan.fit(X, optimizer_d=d, optimizer_g=g, epochs=epochs)
+            gan.fit(X, optimizer_d=d, optimizer_g=g, epochs=epochs, verbose=False)
         return gan.generator.parameters
 
     np.testing.assert_array_equal(parameters([2, 2]), parameters([4]))

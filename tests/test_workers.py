@@ -144,7 +144,9 @@ def test_a_gan_and_a_vae_train_as_with_a_single_worker(kind):
         g, d = Sequential([Dense(5), ReLU(), Dense(6)]), Sequential([Dropout(0.3), Dense(1)])
         g.build((2,), 0), d.build((6,), 1)
         model, options = GAN(g, d, ema_decay=0.9), {"optimizer_d": Adam(), "optimizer_g": Adam()}
-        history = model.fit(x, **options, epochs=2, batch_size=16, workers=workers)
+        settings = {"epochs": 2, "batch_size": 16, "verbose": False}
+        history = model.fit(x, **options, **settings, workers=workers)
+        del history["seconds"]
         return np.concatenate([model.sample(5, 0).ravel(), g.parameters, d.parameters]), history
 
     def vae(workers):

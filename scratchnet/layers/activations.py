@@ -14,7 +14,7 @@ import math
 from scratchnet.backend import erf, xp_of
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.numerics import relu, sigmoid, softmax, softplus
+from scratchnet.numerics import log_softmax, relu, sigmoid, softmax, softplus
 from scratchnet.validation import check_bool, check_float, require
 
 
@@ -73,7 +73,8 @@ class LeakyReLU(Layer):
 class ELU(Layer):
     """Exponential linear unit, y = x where x > 0, otherwise a (exp(x) - 1).
 
-    f'(x) = 1 where x > 0, otherwise a exp(x) = y + a
+    f'(x) = 1 where x > 0, otherwise a exp(x) = y + a. In float32 y + a is 0 for x < -17, where
+    a exp(x) is below 4e-8 a
 
     Parameters
         alpha   a, greater than 0
@@ -295,3 +296,31 @@ class Softmax(Layer):
                 f"{self.title} expects one of its input's {ndim} axes other than 0, the batch "
                 f"axis; got axis={self.axis}"
             )
+
+
+class LogSoftmax(Softmax):
+    """Logarithm of the softmax, y_k = x_k - log sum_j exp(x_j) along one axis.
+
+    The derivative of y_k by x_j is delta_kj - p_j with p = exp(y), the softmax of x. So
+
+        dx_j = dy_j - p_j sum_k dy_k
+
+    With `NegativeLogLikelihood` behind it this is `SoftmaxCrossEntropy` on the logits x.
+
+    Parameters
+        axis   the axis of the classes, counted with the batch axis
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import LogSoftmax
+    >>> LogSoftmax()(np.array([[0.0, -1000.0]]))
+    array([[    0., -1000.]])
+    """
+
+    def forward(self, x, train=False):
+        self._check_axis(x.ndim)
+        y = log_softmax(x, axis=self.axis)
+        return y, y
+
+    def backward(self, dy, y):
+        p = xp_of(y).exp(y)
+        return dy - p * dy.sum(axis=self.axis, keepdims=True), {}

@@ -1,17 +1,20 @@
 """Generative adversarial network: a generator learns from the gradient of a discriminator."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from scratchnet.backend import RNG, Array, as_rng, xp_of
 from scratchnet.batch_rows import batch_rows
 from scratchnet.layers.base import Layer
+from scratchnet.layers.composite import Composite
 from scratchnet.losses import BinaryCrossEntropy
+from scratchnet.models.conditional import beside, check_classes, check_labels, one_hot
 from scratchnet.optimizers import ALONE, Optimizer
 from scratchnet.parallel import Group
 from scratchnet.saving import model_arrays
 from scratchnet.training import batch_sizes, batches
 from scratchnet.training_checks import (
+    check_callbacks,
     check_data,
     check_model,
     check_optimizer,
@@ -19,9 +22,9 @@ from scratchnet.training_checks import (
     check_seed,
     warn_of_double_activation,
 )
-from scratchnet.training_run import Guard, History, synchronize
+from scratchnet.training_run import History, Run, run_epochs, run_settings
 from scratchnet.training_step import own_counter
-from scratchnet.validation import check_float, check_positive_int
+from scratchnet.validation import check_bool, check_float, check_positive_int
 from scratchnet.workers import (
     WorkersOption,
     check_workers,
@@ -31,6 +34,19 @@ from scratchnet.workers import (
     start,
     unshare,
 )
+
+
+class Networks(Composite):
+    """The networks of a GAN as one layer without a forward pass, to save and restore them together.
+
+    >>> from scratchnet.layers import Dense
+    >>> list(Networks(generator=Dense(2), discriminator=Dense(1)).children)
+    ['generator', 'discriminator']
+    """
+
+    def __init__(self, **networks):
+        super().__init__()
+        self.children.update(networks)
 
 
 class GAN:
@@ -54,13 +70,23 @@ class GAN:
                         Salimans et al. (2016)
         ema_decay       decay d of an exponential moving average of G's weights, with which `sample`
                         draws; training does not use it. 0: no average. Yazici et al. (2019)
+        classes         K: samples have labels, and both networks see them, G as [z | c] (N, Z + K)
+                        and D as [x | c], with K more features or channels than x; c is the one-hot
+                        label. In the methods of one step, x and z are these arrays, from
+                        `with_labels` and `codes`. None: no labels. See models/conditional.py
 
+    >>> import numpy as np
     >>> from scratchnet.layers import Dense, LeakyReLU, Sequential
     >>> g, d = Sequential([Dense(8), LeakyReLU(), Dense(2)]), Sequential([Dense(1)])
     >>> g.build((3,), 0), d.build((2,), 1)
     ((2,), (1,))
     >>> GAN(g, d).sample(5, seed=0).shape
     (5, 2)
+    >>> g, d = Dense(2), Dense(1)
+    >>> g.build((3 + 10,), 0), d.build((2 + 10,), 1)
+    ((2,), (1,))
+    >>> GAN(g, d, classes=10).sample(10, seed=0, labels=np.arange(10)).shape
+    (10, 2)
     """
 
     def __init__(
@@ -69,18 +95,30 @@ class GAN:
         discriminator: Layer,
         smoothing: float = 0.0,
         ema_decay: float = 0.0,
+        classes: int | None = None,
     ):
         self.generator, self.discriminator = generator, discriminator
         self.smoothing = check_float("GAN", "smoothing", smoothing, at_least=0, below=1)
         self.ema_decay = check_float("GAN", "ema_decay", ema_decay, at_least=0, below=1)
+        self.classes = check_classes("GAN", classes)
         self.loss = BinaryCrossEntropy(from_logits=True)
-        self.mean_generator, self.t = None, 0  # a copy of G with mean weights; updates of it
+        self.mean_generator: Layer | None = None  # a copy of G with mean weights
+
+    @property
+    def networks(self) -> Networks:
+        """All networks as one layer: G, D and the average of G, for `save`, `load` and callbacks.
+
+        After ``save(gan.networks, path)``, ``load(gan.networks, path)`` restores all of them.
+        """
+        check_model(self.generator)
+        means = {"mean_generator": self._mean()} if self.ema_decay else {}
+        return Networks(generator=self.generator, discriminator=self.discriminator, **means)
 
     def discriminator_gradients(self, x: Array, z: Array) -> tuple:
         """Return (L_D, {name: gradient}, the two caches of D) for real samples x and codes z."""
         fake, _ = self.generator.forward(z, train=True)
         total, grads, caches = 0, {}, []
-        for samples, target in ((x, 1 - self.smoothing), (fake, 0)):
+        for samples, target in ((x, 1 - self.smoothing), (self._labelled(fake, z), 0)):
             a, cache = self.discriminator.forward(samples, train=True)
             value, loss_cache = self.loss.forward(a, xp_of(a).full_like(a, target))
             g = self.discriminator.weight_gradients(self.loss.backward(loss_cache), cache)
@@ -91,10 +129,16 @@ class GAN:
     def generator_gradients(self, z: Array) -> tuple:
         """Return (L_G, {name: gradient}, the cache of G) for codes z; D is not updated."""
         fake, cache = self.generator.forward(z, train=True)
-        a, d_cache = self.discriminator.forward(fake, train=True)
+        a, d_cache = self.discriminator.forward(self._labelled(fake, z), train=True)
         value, loss_cache = self.loss.forward(a, xp_of(a).ones_like(a))
         d_fake = self.discriminator.input_gradient(self.loss.backward(loss_cache), d_cache)
+        if self.classes is not None:  # without the gradient of the label
+            d_fake = xp_of(a).ascontiguousarray(d_fake[..., : -self.classes])
         return value, self.generator.weight_gradients(d_fake, cache), cache
+
+    def _labelled(self, fake, z):
+        """The generated samples as D sees them: with the label of their codes [z | c]."""
+        return fake if self.classes is None else beside(fake, z[..., -self.classes :])
 
     def train_step(
         self,
@@ -114,32 +158,36 @@ class GAN:
         if not len(x):  # more workers than samples: this one adds nothing to the sums
             for model, optimizer in ((d, optimizer_d), (g, optimizer_g)):
                 optimizer.step(model.parameters, model.parameters * 0, group)
-            self._update_mean(group)
+            self._update_mean(optimizer_g.t, group)
             return 0.0, 0.0
         share = len(x) / (n or len(x))
         loss_d, grads, caches = self.discriminator_gradients(x, z_d)
-        optimizer_d.step(d.parameters, _scaled(d.flatten(grads), share), group)
+        optimizer_d.step(d.parameters, _gradient(d, grads, share, group), group)
         for cache in caches:
             d.update_running_stats(cache)
         loss_g, grads, cache = self.generator_gradients(z_g)
-        optimizer_g.step(g.parameters, _scaled(g.flatten(grads), share), group)
+        optimizer_g.step(g.parameters, _gradient(g, grads, share, group), group)
         g.update_running_stats(cache)
-        self._update_mean(group)
+        self._update_mean(optimizer_g.t, group)
         return loss_d, loss_g
 
-    def _update_mean(self, group):
+    def _mean(self):
+        """The generator with mean weights; a copy of G before the first update."""
+        self.mean_generator = self.mean_generator or self.generator.map_arrays(lambda a: a.copy())
+        return self.mean_generator
+
+    def _update_mean(self, t, group):
         """mean += (1 - d) / (1 - d^t) (w - mean), for weights and running averages of layers.
 
-        Because of the division by 1 - d^t the first weights have their full share, as in Adam.
+        t counts the updates of G's optimizer. Because of the division by 1 - d^t the first weights
+        have their full share, as in Adam; with a new optimizer the average starts anew.
         """
         shared = group.kind == "threads" and group.rank > 0  # rank 0 updates it for all threads
         if not self.ema_decay or shared:
             return
-        self.mean_generator = self.mean_generator or self.generator.map_arrays(lambda a: a.copy())
-        self.t += 1
-        share = (1 - self.ema_decay) / (1 - self.ema_decay**self.t)
+        share = (1 - self.ema_decay) / (1 - self.ema_decay**t)
         arrays = model_arrays(self.generator)
-        for name, mean in model_arrays(self.mean_generator).items():
+        for name, mean in model_arrays(self._mean()).items():
             mean += share * (arrays[name] - mean)
 
     def fit(
@@ -148,68 +196,73 @@ class GAN:
         *,
         optimizer_d: Optimizer,
         optimizer_g: Optimizer,
+        labels: Array | None = None,
         epochs: int = 1,
         batch_size: int = 128,
         seed: int = 0,
-        on_epoch: Callable[[int, History], None] | None = None,
+        callbacks: Sequence = (),
         workers: WorkersOption = None,
+        verbose: bool = True,
         **unknown: Any,
     ) -> History:
         """Train; return {"discriminator": [...], "generator": [...]}, the mean loss of each epoch.
 
-        on_epoch(epoch, history) is called after each epoch: to draw samples, to print. `workers` is
-        that of `scratchnet.training.fit`.
+        Parameters
+            labels      the class of each sample (N,), for a GAN with classes; generated samples of
+                        a batch have the labels of its real ones
+            callbacks   those of `scratchnet.training.fit`. `run.model` has all networks, see
+                        `networks`; `run.optimizers` are "optimizer_d" and "optimizer_g". The losses
+                        do not measure the quality of samples: for EarlyStopping add a number that
+                        does to run.history, in a callback before it
+            seed, workers, verbose   those of `scratchnet.training.fit`
 
         Raises TypeError, ValueError and TrainingDiverged as `scratchnet.training.fit` does; after
-        TrainingDiverged, and after Ctrl-C, which returns the history, both networks and optimizers
-        have the state of the last whole epoch.
+        TrainingDiverged, and after Ctrl-C, which returns the history, networks and optimizers have
+        the state of the last whole epoch.
         """
         check_options("GAN.fit", ["GAN.fit", "fit"], unknown, self.fit)
         check_positive_int("fit", "epochs", epochs)
+        check_positive_int("fit", "batch_size", batch_size)
         check_model(self.generator)
         x, _ = check_data(self.discriminator, x)
-        for optimizer, model in ((optimizer_d, self.discriminator), (optimizer_g, self.generator)):
+        labels = check_labels("GAN", labels, self.classes, len(x))
+        optimizers = {"optimizer_d": optimizer_d, "optimizer_g": optimizer_g}
+        models = [self.discriminator, self.generator]
+        for optimizer, model in zip(optimizers.values(), models, strict=True):
             check_optimizer(optimizer)
             optimizer.bind(model)
         if optimizer_d is optimizer_g:
             raise ValueError("a GAN needs two optimizers, one for each network; got the same twice")
+        callbacks = check_callbacks(callbacks)
         warn_of_double_activation(self.discriminator, self.loss)
-        seed, optimizers = check_seed(seed), (optimizer_d, optimizer_g)
         workers = check_workers("GAN.fit", workers)
-        try:
-            return self._all_epochs(x, batch_size, epochs, seed, optimizers, workers, on_epoch)
-        finally:
-            unshare([self.discriminator, self.generator], optimizers)
-
-    def _all_epochs(self, x, batch_size, epochs, seed, optimizers, workers, on_epoch):
-        """Train for so many epochs; return the history."""
-        history: History = {"discriminator": [], "generator": []}
+        settings = run_settings(
+            (x,) if labels is None else (x, labels),
+            optimizers,
+            {},
+            batch_size=int(batch_size),
+            seed=check_seed(seed),
+            smoothing=self.smoothing,
+            ema_decay=self.ema_decay,
+            callbacks=[type(c).__name__ for c in callbacks],
+        )
+        names = "discriminator", "generator"
         group = member(workers)
-        guard = Guard([self.generator, self.discriminator], optimizers)
-        if group is not None:
-            synchronize(group, guard)
-        for epoch in range(epochs):
-            try:
-                with guard.restoring(done=lambda epoch=epoch: len(history["generator"]) > epoch):
-                    rng = RNG(seed).fork(optimizers[0].epochs)
-                    losses = self._epoch(x, batch_size, rng, optimizers, workers)
-                    guard.check(dict(zip(history, losses, strict=True)), epoch, history)
-                    for column, value in zip(history.values(), losses, strict=True):
-                        column.append(value)
-                    for optimizer in optimizers:
-                        optimizer.epochs += 1
-                    if on_epoch is not None:
-                        on_epoch(epoch, history)
-            except KeyboardInterrupt:
-                break
-        if group is not None:
-            for optimizer in optimizers:
-                optimizer.gather_slots(group)
-        return history
+        run = Run(self.networks, optimizers, epochs, settings, callbacks, group, losses=names)
 
-    def _epoch(self, x, batch_size, rng, optimizers, workers):
+        def epoch():
+            return dict(zip(names, self._epoch(run, x, labels, workers), strict=True))
+
+        try:
+            return run_epochs(run, epoch, check_bool("GAN.fit", "verbose", verbose))
+        finally:
+            unshare(models, [*optimizers.values()])
+
+    def _epoch(self, run, x, labels, workers):
         """One pass over the data; returns the mean losses of both networks."""
-        models = [self.discriminator, self.generator]
+        models, optimizers = [self.discriminator, self.generator], [*run.optimizers.values()]
+        rng = RNG(run.settings["seed"]).fork(run.optimizer.epochs)
+        batch_size = run.settings["batch_size"]
         for model in models:
             model.set_rng(rng)
         steps, sizes = list(batches(len(x), batch_size, rng)), batch_sizes(len(x), batch_size)
@@ -217,31 +270,59 @@ class GAN:
         def work(group):
             """All steps of the epoch, as one worker of the group."""
             sums = [0, 0]
-            own = [own_counter(o, group, member(workers)) for o in optimizers]
+            own = [own_counter(o, group, run.group) for o in optimizers]
             with batch_rows(several=group.size > 1) as rows:
                 for batch, n in zip(steps, sizes, strict=True):
-                    x_mine = part_of(x, batch, rows.set(rows_of(group, n), n))
+                    mine = rows.set(rows_of(group, n), n)
+                    x_mine, y = part_of(x, batch, mine), None
+                    if labels is not None:
+                        y = part_of(labels, batch, mine)
+                        x_mine = self.with_labels(x_mine, y)
                     # under batch_rows these are the worker's rows of the codes of the batch
-                    z_d, z_g = self.codes(len(x_mine), rng), self.codes(len(x_mine), rng)
+                    z_d, z_g = (self.codes(len(x_mine), rng, y) for _ in range(2))
                     losses = self.train_step(x_mine, z_d, z_g, *own, group, n)
                     sums = [s + v * len(x_mine) for s, v in zip(sums, losses, strict=True)]
             return (group.all_reduce([float(s) for s in sums]) / len(x)).tolist()
 
         return start(work, models, x, batch_size, workers, loss=self.loss, optimizers=optimizers)
 
-    def codes(self, n: int, seed: int | RNG) -> Array:
-        """Random codes z ~ N(0, I) for n samples, (n, Z), on the generator's device."""
+    def with_labels(self, x: Array, labels: Array) -> Array:
+        """Samples and their labels (N,) side by side, [x | c]: the input of D with classes."""
+        labels = check_labels("GAN", labels, self.classes, len(x))
+        return x if labels is None else self._beside(x, labels)
+
+    def _beside(self, x, labels):
+        return beside(x, one_hot(labels, self.classes, like=x))
+
+    def codes(self, n: int, seed: int | RNG, labels: Array | None = None) -> Array:
+        """Random codes z ~ N(0, I) for n samples, (n, Z), on the generator's device.
+
+        For a GAN with classes the codes are [z | c] (n, Z + K), of labels (n,).
+        """
         check_model(self.generator)
+        labels = check_labels("GAN", labels, self.classes, n)
         weights = self.generator.parameters
-        input_shape: Any = self.generator.input_shape  # (Z,)
-        like = xp_of(weights).empty((n, *input_shape), dtype=weights.dtype)
-        return as_rng(seed).normal(like=like)
+        input_shape: Any = self.generator.input_shape  # (Z,) or (Z + K,)
+        size = input_shape[-1] - (self.classes or 0)
+        like = xp_of(weights).empty((n, *input_shape[:-1], size), dtype=weights.dtype)
+        z = as_rng(seed).normal(like=like)
+        return z if labels is None else self._beside(z, labels)
 
-    def sample(self, n: int, seed: int | RNG) -> Array:
-        """Samples of the generator, or of its average if there is an ema_decay, (n, ...)."""
-        return (self.mean_generator or self.generator)(self.codes(n, seed))
+    def sample(self, n: int, seed: int | RNG, labels: Array | None = None) -> Array:
+        """Samples of the generator, or of its average if there is an ema_decay, (n, ...).
+
+        For a GAN with classes `labels` (n,) are the classes of the samples.
+        """
+        return (self.mean_generator or self.generator)(self.codes(n, seed, labels))
 
 
-def _scaled(g, share):
-    """The gradient times the share of a worker's samples in the batch."""
-    return g if share == 1 else g * share
+def _gradient(model, grads, share, group):
+    """The gradient vector of a worker, times the share of its samples in the batch.
+
+    It is written to the memory of the group, where the other workers read it.
+    """
+    w = model.parameters
+    g = model.flatten(grads, group.buffer(w.size, w.dtype) if group.size > 1 else None)
+    if share != 1:
+        g *= share
+    return g

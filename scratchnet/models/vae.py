@@ -7,11 +7,20 @@ from scratchnet.backend import RNG, Array, as_rng, xp_of
 from scratchnet.layers.base import Layer
 from scratchnet.layers.sampling import Sampling
 from scratchnet.layers.sequential import Sequential
+from scratchnet.layers.skip import Skip
 from scratchnet.losses import BinaryCrossEntropy, GaussianNLL
+from scratchnet.models.conditional import (
+    LabelChannels,
+    LastFeatures,
+    beside,
+    check_classes,
+    check_labels,
+    one_hot,
+)
 from scratchnet.numerics import kl_to_standard_normal, logsumexp, sigmoid, softplus
 from scratchnet.optimizers import Optimizer
 from scratchnet.training import batches, evaluate, fit
-from scratchnet.training_checks import check_data, check_options, check_targets, check_validation
+from scratchnet.training_checks import check_data, check_options, check_targets
 from scratchnet.training_run import History, Metrics
 from scratchnet.validation import check_positive_int
 
@@ -26,7 +35,8 @@ class VAE:
     would weight KL by the number of pixels, and the sum would not be a bound.
 
     `model` is the `Sequential` [encoder, Sampling, decoder]; the penalty of Sampling is KL. Kingma
-    and Welling (2014).
+    and Welling (2014). With classes its input is [x | c], see `inputs`, and a `Skip` carries c
+    around encoder and Sampling to the decoder.
 
     Parameters
         encoder   x (N, ...) -> [mean | log variance] of q(z | x), (N, 2Z)
@@ -35,18 +45,34 @@ class VAE:
         beta      weight of KL in training; with 1 the loss is the bound
         sigma     None: p(x | z) is Bernoulli, for pixels in [0, 1]. A number: p(x | z) is normal
                   with this standard deviation, for any values
+        classes   K: samples have labels, and both parts see them, the encoder as [x | c] with K
+                  more features or channels than x, the decoder as [z | c] (N, Z + K); c is the
+                  one-hot label. All methods then take `labels` (N,), and -ELBO is a bound of
+                  -log p(x | c). None: no labels. See models/conditional.py
 
+    >>> import numpy as np
     >>> from scratchnet.layers import Dense
     >>> vae = VAE(encoder=Dense(4), decoder=Dense(6))
     >>> vae.build((6,), seed=0)
     (6,)
+    >>> vae = VAE(encoder=Dense(4), decoder=Dense(6), classes=10)
+    >>> vae.build((6,), seed=0)
+    (6,)
+    >>> vae.sample(np.zeros((10, 2), "float32"), seed=0, labels=np.arange(10)).shape
+    (10, 6)
     """
 
     def __init__(
-        self, encoder: Layer, decoder: Layer, beta: float = 1.0, sigma: float | None = None
+        self,
+        encoder: Layer,
+        decoder: Layer,
+        beta: float = 1.0,
+        sigma: float | None = None,
+        classes: int | None = None,
     ):
         self.encoder, self.decoder = encoder, decoder
-        self.model = Sequential([encoder, Sampling(beta), decoder], name="vae")
+        self.sampling, self.classes = Sampling(beta), check_classes("VAE", classes)
+        self.model = self._chain(())
         self.loss = (
             BinaryCrossEntropy(from_logits=True, reduction="per_sample")
             if sigma is None
@@ -55,13 +81,43 @@ class VAE:
 
     def build(self, input_shape: tuple, seed: int | RNG) -> tuple:
         """Draw the initial weights for samples of this shape; return the output shape."""
-        return self.model.build(input_shape, seed)
+        if self.classes is None:
+            return self.model.build(input_shape, seed)
+        self.model = self._chain(input_shape)
+        return self.model.build((math.prod(input_shape) + self.classes,), seed)
+
+    def _chain(self, sample_shape):
+        """The model: encoder, Sampling and decoder, and the path of the label beside them."""
+        code = [self.encoder, self.sampling]
+        if self.classes is not None:
+            label = LastFeatures(self.classes)
+            if len(sample_shape) > 1:
+                code = [LabelChannels(sample_shape, self.classes), *code]
+            code = [Skip(label, merge="concatenate", shortcut=code)]  # [z | c]
+        return Sequential([*code, self.decoder], name="vae")
+
+    def inputs(self, x: Array, labels: Array | None = None) -> Array:
+        """Input of `model`: x, or with classes the vectors [x | c] (N, D + K) of D = H W C pixels.
+
+        >>> import numpy as np
+        >>> from scratchnet.layers import Dense
+        >>> VAE(Dense(4), Dense(6), classes=2).inputs(np.zeros((1, 3)), labels=[1])
+        array([[0., 0., 0., 0., 1.]])
+        """
+        c = self._one_hot(labels, x)
+        return x if c is None else beside(x.reshape(len(x), -1), c)
+
+    def _one_hot(self, labels, like):
+        """One-hot rows (N, K) of the labels; None for a VAE without classes."""
+        labels = check_labels("VAE", labels, self.classes, len(like))
+        return None if labels is None else one_hot(labels, self.classes, like)
 
     def fit(
         self,
         x: Array,
         *,
         optimizer: Optimizer,
+        labels: Array | None = None,
         validation: Array | tuple[Array, Array] | None = None,
         metrics: Metrics | None = None,
         **settings: Any,
@@ -74,76 +130,115 @@ class VAE:
         same keys during the run.
 
         Parameters
-            validation   samples that are not trained on, or a pair of them and the same again
+            labels       the class of each sample (N,), for a VAE with classes
+            validation   samples that are not trained on, or a pair of them and the same again; with
+                         classes a pair (x, labels)
             metrics      {name: function(prediction, x)}, of the decoder's output for random codes;
                          in validation for the mean codes
             settings     the other settings of `scratchnet.training.fit`
 
         Raises ValueError for pixels outside [0, 1] where sigma is None, and the errors of `fit`.
         """
-        own = {word: 0 for word in settings if word in ("loss", "target", "validate", "report")}
+        words = "loss", "target", "validate", "report", "y"
+        own = {word: 0 for word in settings if word in words}
         check_options("VAE.fit", ["VAE.fit", "fit"], own, self.fit)
-        if validation is not None and not isinstance(validation, (tuple, list)):
-            validation = (validation, validation)
-        x, validation = self._check(x), check_validation(self.model, validation)
+        x, x_val, labels_val = self._check(x), validation, None
+        if isinstance(validation, (tuple, list)):
+            if len(validation) != 2:
+                raise TypeError(
+                    f"VAE.fit expects validation as samples or a pair; got {len(validation)} arrays"
+                )
+            x_val, labels_val = validation if self.classes is not None else (validation[0], None)
         if validation is not None:
-            self._check(validation[0], "validation ")
+            x_val = self._check(x_val, "validation ")
+            validation = self.inputs(x_val, labels_val), x_val
 
-        def validate(x, target, metrics):
-            measured = evaluate(self.model, self.loss, x, target, metrics) if metrics else {}
-            return self.evaluate(x) | {name: measured[name] for name in metrics}
+        def validate(inputs, target, metrics):
+            measured = evaluate(self.model, self.loss, inputs, target, metrics) if metrics else {}
+            terms = self.evaluate(target, labels=labels_val)
+            return terms | {name: measured[name] for name in metrics}
 
         settings |= dict(validation=validation, metrics=metrics, validate=validate, report=_terms)
-        return fit(self.model, x, x, loss=self.loss, optimizer=optimizer, **settings)
+        inputs = self.inputs(x, labels)
+        return fit(self.model, inputs, x, loss=self.loss, optimizer=optimizer, **settings)
 
-    def encode(self, x: Array) -> tuple[Array, Array]:
+    def encode(self, x: Array, labels: Array | None = None) -> tuple[Array, Array]:
         """Mean m and log variance v of q(z | x), (N, Z) each."""
-        both = self.encoder(x)
+        c = self._one_hot(labels, x)
+        both = self.encoder(x if c is None else beside(x, c))
         z = both.shape[-1] // 2
         return both[:, :z], both[:, z:]
 
-    def decode(self, z: Array) -> Array:
+    def decode(self, z: Array, labels: Array | None = None) -> Array:
         """Mean of p(x | z): the probability of each pixel; with sigma the decoder's output."""
-        return self.decoder(z) if self._gaussian else sigmoid(self.decoder(z))
+        a = self._decoded(z, self._one_hot(labels, z))
+        return a if self._gaussian else sigmoid(a)
+
+    def _decoded(self, z, c):
+        """Output of the decoder for codes z and one-hot labels c."""
+        return self.decoder(z if c is None else beside(z, c))
 
     @property
     def _gaussian(self):
         return isinstance(self.loss, GaussianNLL)
 
-    def sample(self, like: Array, seed: int | RNG) -> Array:
+    def sample(self, like: Array, seed: int | RNG, labels: Array | None = None) -> Array:
         """Decoded codes from the prior N(0, I), with the number and the device of `like` (N, Z)."""
-        return self.decode(as_rng(seed).normal(like=like))
+        return self.decode(as_rng(seed).normal(like=like), labels)
 
-    def interpolate(self, x_0: Array, x_1: Array, steps: int = 10) -> Array:
-        """Decoded codes on the straight line from the mean code of x_0 (1, ...) to that of x_1."""
+    def interpolate(
+        self, x_0: Array, x_1: Array, steps: int = 10, labels: Array | None = None
+    ) -> Array:
+        """Decoded codes on the straight line from the mean code of x_0 (1, ...) to that of x_1.
+
+        `labels` (1,) is the class of all of them.
+        """
         check_positive_int("interpolate", "steps", steps)
-        z_0, z_1 = self.encode(x_0)[0], self.encode(x_1)[0]  # (1, Z)
+        z_0, z_1 = self.encode(x_0, labels)[0], self.encode(x_1, labels)[0]  # (1, Z)
         t = xp_of(z_0).linspace(0, 1, steps, dtype=z_0.dtype)[:, None]  # (steps, 1)
-        return self.decode((1 - t) * z_0 + t * z_1)
+        c = self._one_hot(labels, x_0)
+        a = self._decoded((1 - t) * z_0 + t * z_1, None if c is None else c.repeat(steps, axis=0))
+        return a if self._gaussian else sigmoid(a)
 
-    def evaluate(self, x: Array, seed: int | RNG = 0, batch_size: int = 1000) -> dict[str, float]:
+    def evaluate(
+        self,
+        x: Array,
+        seed: int | RNG = 0,
+        batch_size: int = 1000,
+        labels: Array | None = None,
+    ) -> dict[str, float]:
         """Terms of -ELBO, with one random code per sample and beta = 1, averaged over samples.
 
         Returns {"reconstruction": ..., "kl": ..., "loss": their sum}.
         """
         x = self._check(x)
         rng, reconstruction, kl = as_rng(seed), 0, 0
-        for s in batches(len(x), batch_size):
-            m, v = self.encode(x[s])
+        for x_s, labels_s in self._batches(x, labels, batch_size):
+            m, v = self.encode(x_s, labels_s)
             z = m + xp_of(v).exp(0.5 * v) * rng.normal(like=v)
-            reconstruction = reconstruction - self._log_likelihood(x[s], z).sum()
+            reconstruction = reconstruction - self._log_likelihood(x_s, z, labels_s).sum()
             kl = kl + kl_to_standard_normal(m, v).sum()
         numbers = {"reconstruction": float(reconstruction) / len(x), "kl": float(kl) / len(x)}
         return numbers | {"loss": sum(numbers.values())}
 
     def log_likelihood(
-        self, x: Array, samples: int = 50, seed: int | RNG = 0, batch_size: int = 1000
+        self,
+        x: Array,
+        samples: int = 50,
+        seed: int | RNG = 0,
+        batch_size: int = 1000,
+        labels: Array | None = None,
     ) -> float:
         """Estimate of log p(x), averaged over the samples: the mean of `log_likelihoods`."""
-        return float(self.log_likelihoods(x, samples, seed, batch_size).sum()) / len(x)
+        return float(self.log_likelihoods(x, samples, seed, batch_size, labels).sum()) / len(x)
 
     def log_likelihoods(
-        self, x: Array, samples: int = 50, seed: int | RNG = 0, batch_size: int = 1000
+        self,
+        x: Array,
+        samples: int = 50,
+        seed: int | RNG = 0,
+        batch_size: int = 1000,
+        labels: Array | None = None,
     ) -> Array:
         """Estimate of log p(x) for each sample (N,), by importance sampling with K = `samples`.
 
@@ -155,18 +250,24 @@ class VAE:
         check_positive_int("log_likelihood", "samples", samples)
         x = self._check(x)
         rng, bounds = as_rng(seed), []
-        for s in batches(len(x), batch_size):
-            m, v = self.encode(x[s])
+        for x_s, labels_s in self._batches(x, labels, batch_size):
+            m, v = self.encode(x_s, labels_s)
             log_w = []
             for _ in range(samples):
                 e = rng.normal(like=v)
                 z = m + xp_of(v).exp(0.5 * v) * e
                 # log p(z) - log q(z | x): the constants log 2 pi cancel
                 log_ratio = 0.5 * (v + e * e - z * z).sum(axis=1)
-                log_w.append(self._log_likelihood(x[s], z) + log_ratio)
+                log_w.append(self._log_likelihood(x_s, z, labels_s) + log_ratio)
             log_w = xp_of(m).stack(log_w)  # (K, N)
             bounds.append(logsumexp(log_w, axis=0)[0] - math.log(samples))
         return xp_of(x).concatenate(bounds)  # (N,)
+
+    def _batches(self, x, labels, batch_size):
+        """Pairs of samples and their labels, None for a VAE without classes."""
+        labels = check_labels("VAE", labels, self.classes, len(x))
+        for s in batches(len(x), batch_size):
+            yield x[s], None if labels is None else labels[s]
 
     def _check(self, x, of=""):
         """Check samples as `fit` does, and that pixels lie in [0, 1] for the Bernoulli model."""
@@ -179,13 +280,13 @@ class VAE:
             ) from None
         return x
 
-    def _log_likelihood(self, x, z):
+    def _log_likelihood(self, x, z, labels):
         """log p(x | z) (N,), for the output a of the decoder.
 
         Bernoulli, a logits       sum over pixels of x a - softplus(a)
         normal, a the mean        sum over pixels of -(x - a)^2 / (2 s^2) - log s - 1/2 log(2 pi)
         """
-        a = self.decoder(z)
+        a = self._decoded(z, self._one_hot(labels, z))
         if self._gaussian:
             s = self.loss.sigma
             each = -0.5 * ((x - a) / s) ** 2 - math.log(s) - 0.5 * math.log(2 * math.pi)

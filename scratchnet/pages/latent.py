@@ -110,6 +110,11 @@ def encoder_decoder(model: Any) -> tuple[Layer, Layer]:
             model.model.input_shape is not None,
             "the latent page expects a built VAE: call build(input_shape, seed) first",
         )
+        require(
+            model.classes is None,
+            "the latent page expects a VAE without classes, whose decoder has the code alone as "
+            f"input; this one has classes={model.classes}",
+        )
         decoder = [model.decoder] if model._gaussian else [model.decoder, Sigmoid()]
         return _mean_encoder(model), _built(decoder, model.decoder.input_shape)
     if isinstance(model, Sequential):

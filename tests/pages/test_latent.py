@@ -168,3 +168,10 @@ def test_the_mouse_moves_the_point(models, x, tmp_path):
 def test_axe_finds_nothing(models, x, tmp_path):
     path = latent_page(models, tmp_path / "latent.html", x=x, labels=np.arange(30) % 4)
     assert violations(path) == []
+
+
+def test_a_vae_with_classes_is_refused():
+    vae = VAE(Sequential([Dense(4)]), Sequential([Dense(3)]), classes=2)
+    vae.build((3,), 0)
+    with pytest.raises(ValueError, match=r"a VAE without classes.*this one has classes=2"):
+        encoder_decoder(vae)

@@ -159,4 +159,8 @@ MODELS = {
         (5, 2),
     ),
     "simple rnn": (Sequential([SimpleRNN(4), Dense(1)]), (6, 2)),
+    "lstm with relu": (
+        Sequential([LSTM(4, "relu"), RepeatVector(5), LSTM(1, "sigmoid", return_sequences=True)]),
+        (5, 1),
+    ),
 }

@@ -118,6 +118,8 @@ architecture(
 architecture("gru", (6, 2), steps(GRU, 4), GRU(3))
 architecture("recurrent", (5, 2), Bidirectional(steps(GRU, 3)), Bidirectional(LSTM(2)), Dense(2))
 architecture("simple rnn", (6, 2), SimpleRNN(4), Dense(1))
+of_code = steps(LSTM, 1, activation="sigmoid")
+architecture("lstm with relu", (5, 1), LSTM(4, "relu"), RepeatVector(5), of_code)
 
 rng = np.random.default_rng(0)
 entries = {"made_with": f"Keras {keras.__version__} ({keras.backend.backend()})"}

@@ -33,6 +33,26 @@ class Last(nn.Module):
         return torch.cat(list(h), dim=-1)
 
 
+class LSTM(nn.LSTM):
+    """nn.LSTM, whose activation is always tanh, with another one."""
+
+    def __init__(self, d, m, activation, **options):
+        super().__init__(d, m, **options)
+        self.activation = activation
+
+    def forward(self, x):
+        h = c = x.new_zeros(len(x), self.hidden_size)
+        steps = []
+        for x_t in x.unbind(1):
+            a = nn.functional.linear(x_t, self.weight_ih_l0, self.bias_ih_l0)
+            a = a + nn.functional.linear(h, self.weight_hh_l0, self.bias_hh_l0)
+            i, f, g, o = a.chunk(4, dim=1)
+            c = f.sigmoid() * c + i.sigmoid() * self.activation(g)
+            h = o.sigmoid() * self.activation(c)
+            steps.append(h)
+        return torch.stack(steps, dim=1), (h[None], c[None])
+
+
 class Repeat(nn.Module):
     def __init__(self, n):
         super().__init__()
@@ -206,6 +226,14 @@ MODELS = {  # name: (model, shape of a sample)
         (5, 2),
     ),
     "simple rnn": (seq(lstm(2, 4, kind=nn.RNN), nn.Linear(4, 1)), (6, 2)),
+    "lstm with relu": (
+        seq(
+            lstm(1, 4, kind=LSTM, activation=torch.relu),
+            Repeat(5),
+            lstm(4, 1, True, kind=LSTM, activation=torch.sigmoid),
+        ),
+        (5, 1),
+    ),
 }
 
 torch.manual_seed(0)

@@ -287,4 +287,16 @@ model(
     target=rng.integers(0, 3, (3, 8)),
 )
 
+layer("F.log_softmax(x, dim=-1)", wide(4, 3, 5))
+layer("F.log_softmax(x, dim=1)", wide(4, 3, 5))
+y, index = np.log(rng.dirichlet(np.ones(4), 5)), rng.integers(0, 4, 5)
+loss("F.nll_loss(y, index)", y=y, index=index)
+loss(f"F.nll_loss(y, index, weight={weights})", y=y, index=index)
+y = np.log(rng.dirichlet(np.ones(4), (2, 3, 4)))
+loss("F.nll_loss(y.movedim(-1, 1).contiguous(), pixels, ignore_index=-1)", y=y, pixels=pixels)
+call = "F.nll_loss(y.movedim(-1, 1).contiguous(), pixels, reduction='sum') / len(y)"
+loss(call, y=y, pixels=abs(pixels))
+call = f"F.nll_loss(y.movedim(-1, 1).contiguous(), pixels, weight={weights}, ignore_index=-1)"
+loss(call, y=y, pixels=pixels)
+
 save("torch", cases, MADE_WITH)

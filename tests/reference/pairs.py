@@ -26,6 +26,7 @@ from scratchnet.layers import (
     GroupNormalization,
     LayerNormalization,
     LeakyReLU,
+    LogSoftmax,
     ReLU,
     Reshape,
     Sequential,
@@ -43,6 +44,7 @@ from scratchnet.losses import (
     KLToStandardNormal,
     MeanAbsoluteError,
     MeanSquaredError,
+    NegativeLogLikelihood,
     SoftmaxCrossEntropy,
     WeightedLoss,
 )
@@ -71,6 +73,8 @@ LAYERS = {
     "torch.tanh(x)": Tanh(),
     "F.softmax(x, dim=-1)": Softmax(),
     "F.softmax(x, dim=1)": Softmax(axis=1),
+    "F.log_softmax(x, dim=-1)": LogSoftmax(),
+    "F.log_softmax(x, dim=1)": LogSoftmax(axis=1),
     "keras.layers.ReLU()(x)": ReLU(),
     "keras.layers.LeakyReLU()(x)": LeakyReLU(),
     "keras.layers.ELU()(x)": ELU(),
@@ -205,6 +209,17 @@ LOSSES = {
     ),
     f"F.cross_entropy(x.movedim(-1, 1), pixels, weight={WEIGHTS}, ignore_index=-1)": (
         SoftmaxCrossEntropy(class_weights=CLASS_WEIGHTS, ignore_index=-1)
+    ),
+    "F.nll_loss(y, index)": NegativeLogLikelihood(),
+    f"F.nll_loss(y, index, weight={WEIGHTS})": NegativeLogLikelihood(class_weights=CLASS_WEIGHTS),
+    "F.nll_loss(y.movedim(-1, 1).contiguous(), pixels, ignore_index=-1)": (
+        NegativeLogLikelihood(ignore_index=-1)
+    ),
+    "F.nll_loss(y.movedim(-1, 1).contiguous(), pixels, reduction='sum') / len(y)": (
+        NegativeLogLikelihood("per_sample")
+    ),
+    f"F.nll_loss(y.movedim(-1, 1).contiguous(), pixels, weight={WEIGHTS}, ignore_index=-1)": (
+        NegativeLogLikelihood(class_weights=CLASS_WEIGHTS, ignore_index=-1)
     ),
     f"({WEIGHTS} * (y - t).square().mean(dim=(1, 2))).sum() / {WEIGHTS}.sum()": (
         WeightedLoss(MeanSquaredError(), np.array(CLASS_WEIGHTS))

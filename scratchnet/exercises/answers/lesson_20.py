@@ -46,7 +46,7 @@ def main():
         lesson_gan = m.build()
         gan = kind(lesson_gan.generator, lesson_gan.discriminator)
         gan.norms, sides = [], dict(optimizer_d=Adam(5e-4, 0.5), optimizer_g=Adam(5e-4, 0.5))
-        gan.fit(m.x, **sides, epochs=EPOCHS, batch_size=64, seed=0)
+        gan.fit(m.x, **sides, epochs=EPOCHS, batch_size=64, seed=0, verbose=False)
         epochs = np.array_split(gan.norms, EPOCHS)
         print(name, *(f"{part.mean():.4f}" for part in epochs))
         numbers |= {f"{name}: norm in epoch {e}": epochs[e - 1].mean() for e in (1, 2, EPOCHS)}
