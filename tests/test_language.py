@@ -234,8 +234,13 @@ def test_links_between_pages_lead_to_files():
 
 
 def test_the_readme_lists_every_lesson():
-    listed = [path.name for path in links(ROOT / "README.md") if path.parent.name == "lessons"]
-    assert listed == sorted(path.name for path in ROOT.glob("lessons/*.py"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lessons = readme.split("\n## Lessons\n")[1].split("\n## ")[0]
+    names = sorted(path.name for path in ROOT.glob("lessons/*.py"))
+    assert re.findall(r"\]\(lessons/(.*?)\)", lessons) == names
+    images = re.findall(r'src="(docs/images/lessons/.*?)"', lessons)
+    assert images == [f"docs/images/lessons/{name[:2]}.png" for name in names]
+    assert all((ROOT / image).exists() for image in images)
 
 
 def public_names(module):

@@ -1,0 +1,1 @@
+"""Parts of the site: its source files, API pages, docstrings, formulas, figures and link check."""
