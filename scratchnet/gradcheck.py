@@ -192,8 +192,8 @@ def gradcheck(
         R = [rng.standard_normal(part.shape) if part.ndim else np.ones(()) for part in y]
         grads = checked.backward(R, cache)
 
-        def slopes(array, R, indices=None):
-            return differences(lambda: checked.forward()[0], array, R, eps, samples, rng, indices)
+        def slopes(array, R, indices=None, of=checked):
+            return differences(lambda: of.forward()[0], array, R, eps, samples, rng, indices)
 
         probes = {name: slopes(array, R) for name, array in checked.arrays.items()}
     if not probes:
@@ -210,7 +210,7 @@ def gradcheck(
     wrong = [row.name for row in rows if row.verdict != "ok" and row.kinks <= row.checked]
     if wrong:
         with float64(), use_device("cpu"):
-            evidence = Evidence(checked, y, R, grads, probes, lambda *a: slopes(*a)[1])
+            evidence = Evidence(checked, y, R, grads, probes, slopes)
             causes = find_causes(evidence, wrong)
         rows = [dataclasses.replace(row, cause=causes.get(row.name, "")) for row in rows]
     unknown = [name for name in grads if name not in checked.arrays]

@@ -6,6 +6,7 @@ Simple errors leave a simple relation between the two: a factor 1/N, a transpose
 reproduces every entry. The explanations are in
 
     scratchnet.gradcheck_patterns   from the two gradients alone
+    scratchnet.gradcheck_factors    a factor, named with the help of a batch of another size
     scratchnet.gradcheck_formulas   with x, y and dy
     scratchnet.gradcheck_retries    with further calls of backward, in which one thing is changed
 
@@ -21,6 +22,7 @@ import numpy as np
 from scratchnet import gradcheck_formulas as formulas
 from scratchnet import gradcheck_patterns as patterns
 from scratchnet.backend import to_numpy
+from scratchnet.gradcheck_factors import factor
 from scratchnet.gradcheck_patterns import Pair
 from scratchnet.gradcheck_retries import RETRIES, Evidence, new_noise, one_output, penalty
 from scratchnet.layers.base import Layer
@@ -54,17 +56,18 @@ def _cause(evidence, name):
     if pair.grad.shape != pair.shape:
         dy = evidence.R[0] if isinstance(evidence.subject, Layer) and "/" not in name else None
         return patterns.wrong_shape(pair, None if pair.of_input else dy)
-    quantities = _quantities(evidence, name)
+    factors = functools.partial(factor, pair, _quantities(evidence, name))
+    again = functools.lru_cache(lambda: _again(evidence, name))
     arguments = _arguments(evidence, pair)
     units = getattr(evidence.subject, "units", None)
     gates = getattr(evidence.subject, "gate_names", "")
     tries = itertools.chain(
         [lambda: patterns.not_finite(pair), lambda: new_noise(evidence, pair)],
         [lambda: patterns.zero(pair), lambda: patterns.precision(pair)],
-        [lambda: _exchanged(evidence, pair), lambda: patterns.factor(pair, quantities)],
+        [lambda: _exchanged(evidence, pair), lambda: factors(again=again)],
         [lambda: one_output(evidence, pair), lambda: patterns.order(pair, units, gates)],
         [lambda: formulas.mask(pair, arguments.get("dy"))],
-        [lambda: patterns.factor(pair, quantities, named_only=False)],
+        [lambda: factors(named_only=False, again=again)],
         _with_arguments(evidence, pair, arguments),
         [functools.partial(retry, evidence, pair) for retry in RETRIES],
         [lambda: patterns.places(pair)],
@@ -75,13 +78,23 @@ def _cause(evidence, name):
 # ------------------------------------------------------------------- arguments of the explanations
 
 
+def _again(evidence, name):
+    """Pair and quantities of an array with a batch of another size, or None if that fails."""
+    try:
+        other = evidence.with_batch(len(evidence.x[0]) + 3, name)
+        return other.pair(name), _quantities(other, name)
+    except (ValueError, IndexError, TypeError):  # a layer or loss for batches of one size
+        return None
+
+
 def _quantities(evidence, name):
     """{words: value} of the numbers that may be a factor: sizes, and options of the constructor."""
     found = {}
     first = evidence.y[0].shape if evidence.y[0].ndim else ()
     x = evidence.x[0].shape
     found["the batch size N"] = x[0]
-    shapes = {"x": x, "y": first}
+    loss = not isinstance(evidence.subject, Layer)
+    shapes = {next(iter(evidence.arrays)): x} if loss else {"x": x, "y": first}
     if "/" in name:  # a parameter of a layer inside
         path = name.rpartition("/")[0]
         layer = evidence.subject.named_layers().get(path)
@@ -90,7 +103,7 @@ def _quantities(evidence, name):
         if len(shape) == 4:
             found[f"the number of pixels of {what}"] = math.prod(shape[1:3])
             found[f"the number of samples times pixels of {what}"] = math.prod(shape[:3])
-        if len(shape) == 3:
+        if len(shape) == 3 and not loss:
             found["the number of time steps"] = shape[1]
             found["the number of samples times time steps"] = shape[0] * shape[1]
         if len(shape) > 1:
@@ -103,7 +116,8 @@ def _quantities(evidence, name):
         sizes = value if isinstance(value, tuple) and value else (value,)
         if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in sizes):
             value = math.prod(sizes)
-            found[option] = value
+            words = " * ".join(f"{option}[{i}]" for i in range(len(sizes)))
+            found[words if isinstance(getattr(evidence.subject, option), tuple) else option] = value
             if isinstance(value, float):
                 found |= {f"1 - {option}": 1 - value, f"{option}^2": value**2}
             elif len(sizes) == 1:
@@ -152,6 +166,8 @@ def _with_arguments(evidence, pair, arguments):
         factors = {"x": x, "1 - x": 1 - x, "x (1 - x)": x * (1 - x)}
         factors |= {"p (1 - p) with p = softmax(x)": p * (1 - p)}
         factors |= {"p (1 - p) with p = sigmoid(x)": s * (1 - s)}
+        if "target" in arguments:
+            yield lambda: formulas.class_index(pair, arguments["target"])
         yield lambda: formulas.elementwise(pair, factors)
     yield lambda: formulas.missing_term(pair, {**arguments, "sign(x)": np.sign(x)})
     if "dy" in arguments:

@@ -100,6 +100,31 @@ def missing_term(pair: Pair, terms: dict[str, Array]) -> str | None:
     return None
 
 
+def class_index(pair: Pair, target: Array) -> str | None:
+    """A gradient in which 1 is subtracted from whole rows or columns of p, by an index of classes.
+
+    target are the one-hot rows of the classes.
+
+    >>> p, target = np.full((3, 2), 0.5), np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+    >>> wrong, right = p - [[1.0], [1.0], [0.0]], p - target
+    >>> class_index(Pair("x", (3, 2), wrong, np.arange(6), right.ravel()), target)[:38]
+    'p[target] -= 1 changes whole rows of p'
+    """
+    if len(pair.shape) != 2 or not np.isin(target, (0, 1)).all():
+        return None
+    classes = np.unique(target.argmax(axis=1))
+    n, k = pair.shape
+    rows = np.repeat(np.isin(np.arange(n), classes)[:, None], k, axis=1)
+    columns = np.repeat(np.isin(np.arange(k), classes)[None], n, axis=0)
+    for index, words, changed in (("target", "rows", rows), (":, target", "columns", columns)):
+        if missing_term(pair, {"": changed - target}):
+            return (
+                f"p[{index}] -= 1 changes whole {words} of p: the entries of the classes are "
+                "p[np.arange(N), target]"
+            )
+    return None
+
+
 def constant_statistics(pair: Pair, dy: Array, x: Array) -> str | None:
     """Terms through the statistics of the batch, where mean and variance are constants.
 

@@ -90,6 +90,8 @@ def wrong_shape(pair: Pair, dy: Array | None = None) -> str | None:
     'the sum over the batch is missing: sum over axis 0'
     """
     grad, ndim = pair.grad, len(pair.shape)
+    if not grad.any() and pair.scale:
+        return "every entry is 0, and the shape is not that of the array: no term is computed"
     if grad.ndim == ndim and grad.ndim > 1:
         for axes in itertools.permutations(range(ndim)):
             if pair.fits(grad.transpose(axes)):
@@ -105,6 +107,8 @@ def wrong_shape(pair: Pair, dy: Array | None = None) -> str | None:
         for axes in itertools.combinations(range(grad.ndim), n):
             total = grad.sum(axis=axes)
             if total.size == math.prod(pair.shape) and pair.fits(total.reshape(pair.shape)):
+                if dy is not None and grad.ndim < dy.ndim and axes == tuple(range(grad.ndim - 1)):
+                    return f"sum over all axes but the last, {tuple(range(dy.ndim - 1))}"
                 if axes == (0,):
                     return "the sum over the batch is missing: sum over axis 0"
                 return f"a sum is missing: sum the returned array over the axes {axes}"
@@ -116,6 +120,10 @@ def wrong_shape(pair: Pair, dy: Array | None = None) -> str | None:
                 scale = CLOSE * max(pair.scale, float(abs(total).max()))
                 if total.size == grad.size and np.allclose(total.ravel(), grad.ravel(), 0, scale):
                     listed = f"axis {axes[0]}" if n == 1 else f"axes {axes}"
+                    if ndim == 1 and dy is not None:
+                        only = tuple(range(dy.ndim - 1))
+                        over = f"all axes but the last, {only}" if len(only) > 1 else "axis 0 only"
+                        return f"it is summed over all axes: sum over {over}"
                     return (
                         f"it is summed over too many axes: the right gradient, of shape "
                         f"{pair.shape}, is summed over its {listed}"
@@ -153,74 +161,6 @@ def zero(pair: Pair) -> str | None:
     if not pair.scale and pair.numeric.size:
         return "the gradient should be 0: the output of forward does not depend on this array"
     return None
-
-
-def factor(pair: Pair, quantities: dict[str, float], named_only: bool = True) -> str | None:
-    """The right gradient times one number: -1, 2, 1/2, or a product with one of `quantities`.
-
-    quantities are {words: value}, for example {"the batch size N": 4}. With named_only=False any
-    other number is reported, too.
-
-    >>> pair = Pair("x", (2,), np.array([-1.0, -2.0]), np.arange(2), np.array([1.0, 2.0]))
-    >>> factor(pair, {"the batch size N": 4})
-    'the sign is wrong: every entry is -1 times the right value'
-    """
-    if not pair.scale or not pair.analytic.any():
-        return None
-    r = float(pair.analytic @ pair.numeric / (pair.numeric @ pair.numeric))
-    if abs(r) < 1e-9 or _near(r, 1) or not pair.fits(pair.grad / r):
-        return None
-    if _near(r, -1):
-        return "the sign is wrong: every entry is -1 times the right value"
-    for times, prefix in ((1, ""), (None, ""), (-1, "-"), (2, "2 x "), (0.5, "1/2 x ")):
-        if times is None:
-            if _near(r, 2) or _near(r, 0.5):
-                number = "2" if r > 1 else "1/2"
-                return f"every entry is {number} times the right value: look for a factor 2 or 1/2"
-            continue
-        for inverse in (False, True):
-            words = [
-                words
-                for words, value in quantities.items()
-                if value > 0
-                and not _near(value, 1)
-                and (times in (1, -1) or words.startswith("the "))
-                and _near(r / times, 1 / value if inverse else value)
-            ]
-            if words:
-                value = prefix + _ratio(quantities[words[0]], inverse)
-                return f"every entry is {value} times the right value, " + scaled(
-                    quantities[words[0]], inverse, words
-                )
-    if named_only or pair.numeric.size < 3:
-        return None
-    return f"every entry is {r:.6g} times the right value: a constant factor is wrong"
-
-
-def _ratio(value, inverse):
-    return f"1/{value:.6g}" if inverse else f"{value:.6g}"
-
-
-def scaled(value: float, inverse: bool, words: list[str]) -> str:
-    """End of the sentence about a factor `value`, or 1 / value with inverse=True.
-
-    Of the words for its meaning the likely ones are listed: the batch size alone, or the first two.
-
-    >>> scaled(4, False, ["the batch size N", "the number of entries of x"])
-    'and 4 is the batch size N: a division by it is missing, or a sum where a mean belongs'
-    """
-    of_y = [w for w in words if w.endswith(" of y") and f"{w[:-1]}x" in words]  # the same of x
-    likely = [w for w in words if w not in of_y][: 1 if words[0] == "the batch size N" else 2]
-    remedy = "a division by it is missing, or a sum where a mean belongs"
-    if inverse:
-        remedy = "one division by it too many, or a mean where a sum belongs"
-    if isinstance(value, float):  # an option of the layer
-        remedy = "look for a division by it" if inverse else "look for a product with it"
-    return f"and {value:.6g} is {' or '.join(likely)}: {remedy}"
-
-
-def _near(a, b):
-    return abs(a - b) <= 1e-5 * abs(b)
 
 
 def order(pair: Pair, units: int | None = None, names: str = "") -> str | None:
@@ -338,12 +278,23 @@ def places(pair: Pair) -> str | None:
         name = axis_names(len(pair.shape), pair.of_input)[axis]
         listed = ", ".join(map(str, right))
         if len(right) <= size / 2:
-            others = "are 0" if nothing else "are wrong"
+            others = "are 0" if nothing else _times(pair, elsewhere) or "are wrong"
             return f"only {name} {listed} (axis {axis}) are right, the others {others}"
         listed = ", ".join(str(i) for i in range(size) if i not in right)
-        state = "0 instead of the right value" if nothing else "wrong"
+        state = _times(pair, elsewhere) or "are wrong"
+        state = "0 instead of the right value" if nothing else state.removeprefix("are ")
         return f"only {name} {listed} (axis {axis}) are {state}, the others are right"
     return None
+
+
+def _times(pair, where):
+    """The words "are 2 times the right value" if the entries `where` are, else ""."""
+    mine, right = pair.analytic[where], pair.numeric[where]
+    square = float(right @ right)
+    r = float(mine @ right) / square if square else 0.0
+    if right.size < 2 or not r or (abs(mine - r * right) > CLOSE * pair.scale).any():
+        return ""
+    return f"are {r:.6g} times the right value"
 
 
 def axis_names(ndim: int, of_input: bool) -> tuple[str, ...]:

@@ -28,7 +28,8 @@ class Evidence:
     R          the random weights of y
     grads      {name: gradient} as backward returned them
     probes     {name: (indices, numerical gradient, True at kinks)}
-    slopes     (array, R, indices) -> the numerical gradient for other weights R
+    slopes     (array, R, indices, checked) -> (indices, numerical gradient for other weights R,
+               True at kinks), of this subject or of another `checked`
     """
 
     checked: Any
@@ -67,13 +68,41 @@ class Evidence:
 
     def numeric(self, pair: Pair, R: list) -> Array:
         """The numerical gradient for other weights, at the indices of the pair."""
-        return self.slopes(self.arrays[pair.name], R, pair.indices)
+        return self.slopes(self.arrays[pair.name], R, pair.indices)[1]
 
     def gradient(self, name: str, R: list | None = None, changed: tuple = ()) -> Array | None:
         """The gradient after a new forward; changed = (array, its values during backward)."""
         _, cache = self.checked.forward()
         with _replaced(*changed) if changed else contextlib.nullcontext():
             return self.checked.backward(R or self.R, cache).get(name)
+
+    def with_batch(self, n: int, name: str) -> "Evidence":
+        """The evidence about one array with n samples; of a large array some entries are known."""
+        c, rng = self.checked, np.random.default_rng(n)
+        x, target = resized(c.x, n), None if c.target is None else resized(c.target, n)
+        if isinstance(self.subject, Layer):
+            checked = type(c)(c.layer, x, target, c.loss, c.train, c.seed)
+        else:
+            checked = type(c)(c.loss, x, target)
+        y, cache = checked.forward()
+        R = [rng.standard_normal(part.shape) if part.ndim else np.ones(()) for part in y]
+        grads, array = checked.backward(R, cache), checked.arrays[name]
+        some = np.unique(np.linspace(0, array.size - 1, 40).astype(int))
+        probes = {name: self.slopes(array, R, some, checked)}
+        return Evidence(checked, y, R, grads, probes, self.slopes)
+
+
+def resized(x: Any, n: int) -> Any:
+    """Return n samples: those of x, and again with smaller numbers (integers as they are).
+
+    >>> resized(np.array([[1.0], [2.0]]), 3).ravel()
+    array([1. , 2. , 0.9])
+    """
+    if isinstance(x, tuple):
+        return tuple(resized(part, n) for part in x)
+    rounds, rows = np.divmod(np.arange(n), len(x))
+    smaller = 0.9 ** rounds.reshape(-1, *[1] * (x.ndim - 1))
+    return x[rows] * smaller if x.dtype.kind == "f" else x[rows]
 
 
 @contextlib.contextmanager
@@ -104,12 +133,21 @@ def _transposed_weights(evidence, pair):
     for path, array in evidence.parameters.items():
         if array.ndim == 2 and array.shape[0] == array.shape[1]:
             grad = evidence.gradient(pair.name, changed=(array, array.T))
-            if grad is not None and pair.fits(np.asarray(grad)):
+            if (grad is not None and pair.fits(np.asarray(grad))) or _other_way(pair, array):
                 return (
                     f"backward multiplies by {path} the wrong way round: use its transpose "
                     f"{path}^T where {path} is, or the reverse"
                 )
     return None
+
+
+def _other_way(pair, W):
+    """Whether the gradient is right after a product with W^-1 W^T, or the reverse."""
+    if not pair.of_input or len(pair.shape) != 2 or pair.shape[1] != len(W):
+        return False
+    if np.linalg.cond(W) > 1e6:
+        return False
+    return any(pair.fits(pair.grad @ np.linalg.solve(A, A.T)) for A in (W, W.T))
 
 
 def _flipped_kernel(evidence, pair):

@@ -6,6 +6,7 @@ import graphlib
 import importlib
 import inspect
 import operator
+import re
 import socket
 from pathlib import Path
 
@@ -24,9 +25,10 @@ ORDER = {
         __init__ paths archives validation hints batch_rows backend inputs numerics parallel
         initializers layers loss_base cross_entropy losses schedules metrics clipping optimizers
         saving exchange workers training_checks training_run training_step training
-        sequence_training callbacks gradcheck_contract gradcheck_patterns gradcheck_formulas
-        gradcheck_retries gradcheck_causes gradcheck gradcheck_cases models boltzmann
-        data plots pages xray lesson compare zoo exercises play doctor cli __main__
+        sequence_training callbacks gradcheck_contract gradcheck_patterns gradcheck_factors
+        gradcheck_formulas gradcheck_retries gradcheck_causes gradcheck gradcheck_cases
+        models boltzmann
+        data plots pages xray lesson notebook compare zoo exercises play doctor cli __main__
     """.split(),
     "scratchnet.layers": """
         plain shapes parameters base * conv summary sequential skip weight_regularization
@@ -37,8 +39,9 @@ ORDER = {
     """.split(),
     "scratchnet.exchange": "tensor_files feature_order layouts transfer".split(),
     "scratchnet.exercises": """
-        templates answers catalogue explain checks files running step_checks recurrent_steps
-        machine_steps optimizer_checks registered_checks grading
+        templates answers catalogue explain checks files running value_causes step_checks
+        recurrent_steps machine_steps optimizer_checks layer_mistakes loss_mistakes
+        registered_checks grading
     """.split(),
     "scratchnet.xray": "measures observers verdicts recorder".split(),
     "scratchnet.play": "points layer_file switches network frames session server command".split(),
@@ -48,13 +51,19 @@ ORDER = {
 NO_MODULE_OF_THAT_NAME = {  # tests that are not named after one module, and their subject
     "test_architecture.py": "the source of all modules",
     "test_benchmarks.py": "the code of the benchmarks",
+    "test_systems.py": "the page of results and the runs behind it",
     "test_worker_faults.py": "workers that fail, are killed or interrupted",
-    "test_teaching.py": "the demonstrations of docs/teaching.md",
+    "test_teaching.py": "the lectures and demonstrations of docs/teaching.md",
+    "test_readme.py": "the code, commands and numbers of README.md",
+    "test_thumbnails.py": "the pictures of README and gallery",
+    "test_packaging.py": "the files of an installation and of the sdist",
     "test_golden.py": "values of PyTorch and Keras, of layers, losses and optimizers",
     "test_gradcheck_styles.py": "gradcheck of right layers in other styles: no false alarm",
     "test_gradcheck_tuples.py": "gradcheck of layers with several inputs or outputs",
     "test_language.py": "the texts of all modules",
     "test_recipes.py": "the examples of docs/recipes.md",
+    "docs/test_pages.py": "the built site, in a browser",
+    "docs/test_site.py": "the modules of docs/site",
     "exchange/test_table.py": "the table and the example of docs/exchange.md",
     "layers/test_layers.py": "the layer contract, for every layer",
     "layers/test_masks.py": "masks of steps in recurrent layers, models and losses",
@@ -141,6 +150,13 @@ def test_every_name_in_the_order_is_a_module():
     for package, order in ORDER.items():
         known = {f"{package}.{part}" for part in order} - {f"{package}.*", "scratchnet.__init__"}
         assert known <= MODULES, known - MODULES
+
+
+def test_the_page_on_the_architecture_lists_the_modules_in_their_order():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    listed = page.split("```\nscratchnet/\n")[1].split("\n```")[0]
+    names = re.findall(r"(?:^  |, )(\w+)(?:\.py|/)", listed, re.MULTILINE)
+    assert names == [name for name in ORDER["scratchnet"] if "__" not in name]
 
 
 def upward_imports(path):

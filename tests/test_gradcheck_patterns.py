@@ -11,12 +11,12 @@ fault = Faults()
 
 
 FACTORS = {
-    "MeanForSum": (Dense, X, lambda g: g / 4, "b", "1/4 times .* batch size N"),
-    "SumForMean": (Dense, X, lambda g: g * 4, "W", "is 4 times .* batch size N"),
+    "MeanForSum": (Dense, X, lambda g, n: g / n, "b", "1/4 times .* batch size N"),
+    "SumForMean": (Dense, X, lambda g, n: g * n, "W", "is 4 times .* batch size N"),
     "Sign": (Dense, X, lambda g: -g, "W", "sign is wrong"),
     "Two": (Dense, X, lambda g: 2 * g, "W", "is 2 times the right value"),
     "Half": (Dense, X, lambda g: g / 2, "W", "is 1/2 times the right value"),
-    "NegativeN": (Dense, X, lambda g: -g / 4, "W", "-1/4 times .* batch size N"),
+    "NegativeN": (Dense, X, lambda g, n: -g / n, "W", "-1/4 times .* batch size N"),
     "Other": (Dense, X, lambda g: 1.37 * g, "W", "1.37 times the right value: a constant"),
     "Pixels": (Conv2D, IMAGES, lambda g: g / 20, "W", "1/20 times .* number of pixels of x"),
     "OutputPixels": (Conv2D, IMAGES, lambda g: g / 9, "b", "1/9 times .* pixels of y"),

@@ -1,12 +1,13 @@
 """Sentences that say in which way an array differs from the expected one."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backend import Array
-from scratchnet.gradcheck_patterns import scaled
+from scratchnet.gradcheck_factors import HALF_OR_TWICE, meanings, near, scaled
 
 CLOSE = 1e-9  # largest relative difference of results that agree; all is computed in float64
 
@@ -16,7 +17,8 @@ def difference(
     got: Any,
     expected: Array,
     wrong: dict[str, Any] | None = None,
-    quantities: dict[str, int] | None = None,
+    quantities: dict[str, float] | None = None,
+    others: Sequence[tuple[Any, Array, dict[str, float]]] = (),
 ) -> str:
     """Sentence about the first difference between two arrays; "" if they agree.
 
@@ -24,9 +26,11 @@ def difference(
         name       of the array in the sentence
         wrong      {sentence: array} of frequent mistakes: the sentence of the first that equals got
         quantities {words: number} of sizes that may be a factor of the result
+        others     (got, expected, quantities) for other inputs: they decide between quantities
+                   that are equal by chance
 
     >>> difference("y", np.array([2.0, 4.0]), np.array([1.0, 2.0]))
-    'y is 2 times the right value in every entry'
+    'y is 2 times the right value in every entry: look for a factor 2 or 1/2'
     >>> difference("y", None, np.array([1.0]))
     'y is None: return an array of shape (1,)'
     """
@@ -48,7 +52,7 @@ def difference(
         )
     if not np.isfinite(got).all():
         return f"{name} contains NaN or infinity, at {_first(~np.isfinite(got))}"
-    found = _pattern(name, got.astype(float), expected, quantities or {})
+    found = _pattern(name, got.astype(float), expected, quantities or {}, others)
     return found or _largest(name, got, expected)
 
 
@@ -83,34 +87,63 @@ def _shape_hint(got, expected):
     return ""
 
 
-def _pattern(name, got, expected, quantities):
+def _pattern(name, got, expected, quantities, others):
     """A relation that holds in every entry, or None."""
     every = " in every entry" if got.ndim else ""
     if not got.any():
         return f"{name} is 0{every}"
-    if expected.any():
-        ratio = float((got * expected).sum() / (expected * expected).sum())
-        simple = ratio and any(abs(r - round(r)) < CLOSE for r in (ratio, 1 / ratio))
-        if (got.size > 2 or simple) and ratio and agree(got / ratio, expected):
-            meaning = _meaning(ratio, quantities)
-            return f"{name} is {ratio:.4g} times the right value{every}{meaning}"
+    ratio = _ratio(got, expected)
+    simple = ratio and any(abs(r - round(r)) < CLOSE for r in (ratio, 1 / ratio))
+    if ratio and (got.size > 2 or simple or _meaning(ratio, quantities, others)):
+        meaning = _meaning(ratio, quantities, others)
+        return f"{name} is {ratio:.4g} times the right value{every}{meaning}"
     if got.ndim > 1 and got.shape == got.T.shape and agree(got.T, expected):
         return f"{name} is transposed"
     for axis in range(got.ndim):
         if agree(np.flip(got, axis), expected):
             return f"{name} is reversed along axis {axis}"
+    for axis, step in itertools.product(range(got.ndim), (1, -1)):
+        inner = (slice(None),) * axis + (slice(1, None) if step > 0 else slice(None, -1),)
+        moved = np.roll(expected, step, axis)[inner]
+        if got.shape[axis] > 2 and expected.any() and agree(got[inner], moved):
+            return f"{name} is shifted by one along axis {axis}"
     shift = float((got - expected).mean())
     if got.size > 1 and agree(got - shift, expected):
         return f"{name} differs by {shift:+.4g}" + every
     return None
 
 
-def _meaning(ratio, quantities):
-    """The end of the sentence about a factor that is one of the quantities, or 1 / one of them."""
-    for inverse, value in ((False, ratio), (True, 1 / ratio)):
-        words = [w for w, n in quantities.items() if n > 1 and abs(value - n) < CLOSE * n]
-        if words:
-            return ", " + scaled(quantities[words[0]], inverse, words)
+def _ratio(got, expected):
+    """The number r with got = r expected, or 0."""
+    got, expected = np.asarray(got, float), np.asarray(expected)
+    if got.shape != expected.shape or not expected.any():
+        return 0.0
+    ratio = float((got * expected).sum() / (expected * expected).sum())
+    return ratio if ratio and agree(got / ratio, expected) else 0.0
+
+
+def _meaning(ratio, quantities, others):
+    """The end of the sentence about a factor: its sign, and what it is in this and other trials."""
+    if near(ratio, -1):
+        return ": the sign is wrong"
+    named = meanings(ratio, quantities)
+    ratios = [_ratio(got, expected) for got, expected, _ in others]
+    for r, (_, _, sizes) in zip(ratios, others, strict=True):
+        if r:
+            named = [
+                (times, inverse, words)
+                for times, inverse, words in named
+                if near(r / times, 1 / sizes[words] if inverse else sizes[words])
+            ]
+    if named:
+        times, inverse, words = named[0]
+        same = [w for t, i, w in named if (t, i) == (times, inverse)]
+        number = quantities[words]
+        sign = " and the sign is wrong," if times < 0 else ""
+        factor = f" beside a factor {times:g}" if abs(times) != 1 else ""
+        return f",{sign}{factor} " + scaled(number, inverse, same)
+    if near(abs(ratio), 2) or near(abs(ratio), 0.5):
+        return f": {HALF_OR_TWICE}"
     return ""
 
 

@@ -40,9 +40,13 @@ def _free_energy(v, W, a, b):
     return -v @ a - softplus(v @ W + b).sum(axis=1)
 
 
-def _log_partition(W, a, b):
+def _log_terms(W, a, b):
     h = np.array(list(itertools.product((0.0, 1.0), repeat=len(b))))  # (2^H, H)
-    return logsumexp(h @ b + softplus(h @ W.T + a).sum(axis=1))[0]
+    return h @ b + softplus(h @ W.T + a).sum(axis=1)
+
+
+def _log_partition(W, a, b):
+    return logsumexp(_log_terms(W, a, b))[0]
 
 
 def _half_sweep(v, W, b, u):
@@ -59,6 +63,30 @@ def _cd(v0, W, a, b, u_h, u_v, sample_h=True, sample_v=True, first="p", second="
     one, two = (p0 if first == "p" else h0), (p1 if second == "p" else h1)
     dW = (v0.T @ one - v1.T @ two) / len(v0)
     return dW, (v0 - v1).mean(axis=0), (one - two).mean(axis=0)
+
+
+def _cd_products(v0, W, a, b, u_h, u_v, combine):
+    """The three results from the quantities of both phases: combine(v0, p0, v1, p1)."""
+    h0, p0 = _half_sweep(v0, W, b, u_h)
+    v1 = (u_v < sigmoid(h0 @ W.T + a)).astype(float)
+    return combine(v0, p0, v1, sigmoid(v1 @ W + b))
+
+
+def _phases(positive, negative, divisor=len):
+    """CD-1 with another weight of each phase, and another divisor of the sums."""
+
+    def combine(v0, p0, v1, p1):
+        n = divisor(p0)
+        dW = (positive * v0.T @ p0 + negative * v1.T @ p1) / n
+        da = (positive * v0 + negative * v1).sum(axis=0) / n
+        return dW, da, (positive * p0 + negative * p1).sum(axis=0) / n
+
+    return functools.partial(_cd_products, combine=combine)
+
+
+def _crossed(v0, p0, v1, p1):
+    n = len(v0)
+    return (v0.T @ p1 - v1.T @ p0) / n, (v0 - v1).sum(axis=0) / n, (p1 - p0).sum(axis=0) / n
 
 
 def _mean_field_sweep(v, mu2, W1, W2, b1, b2):
@@ -87,6 +115,18 @@ STEPS: dict[str, dict[str, Step]] = {
                 "the hidden units enter with sigmoid(x) in place of log(1 + exp(x))": (
                     lambda v, W, a, b: -v @ a - sigmoid(v @ W + b).sum(axis=1)
                 ),
+                "the sign of a v is wrong: F contains -a v": lambda v, W, a, b: (
+                    v @ a - softplus(v @ W + b).sum(axis=1)
+                ),
+                "the sign of the sum over the hidden units is wrong: it is subtracted": (
+                    lambda v, W, a, b: -v @ a + softplus(v @ W + b).sum(axis=1)
+                ),
+                "the mean over the hidden units is taken: take the sum": lambda v, W, a, b: (
+                    -v @ a - softplus(v @ W + b).mean(axis=1)
+                ),
+                "the sum goes over the rows too: sum over the hidden units, axis 1": (
+                    lambda v, W, a, b: -v @ a - softplus(v @ W + b).sum()
+                ),
                 "the hidden units enter with x in place of log(1 + exp(x))": (
                     lambda v, W, a, b: -v @ a - (v @ W + b).sum(axis=1)
                 ),
@@ -101,6 +141,15 @@ STEPS: dict[str, dict[str, Step]] = {
             {
                 "the result is Z: return its logarithm": (
                     lambda W, a, b: np.exp(_log_partition(W, a, b))
+                ),
+                "the largest term is taken: take the logarithm of the sum of exponentials": (
+                    lambda W, a, b: _log_terms(W, a, b).max()
+                ),
+                "the logarithms are added: take the logarithm of the sum of their exponentials": (
+                    lambda W, a, b: _log_terms(W, a, b).sum()
+                ),
+                "the mean over the states h is taken: take the sum": lambda W, a, b: (
+                    _log_partition(W, a, b) - len(b) * np.log(2)
                 ),
                 "the sum over v is missing": lambda W, a, b: softplus(b).sum(),
             },
@@ -120,6 +169,9 @@ STEPS: dict[str, dict[str, Step]] = {
                 "h is 1 where p > 1/2: compare p with u": lambda v, W, b, u: (
                     (_half_sweep(v, W, b, u)[1] > 0.5).astype(float),
                     _half_sweep(v, W, b, u)[1],
+                ),
+                "p is sigmoid(-(v W + b)): the sign in the exponent is wrong": (
+                    lambda v, W, b, u: _half_sweep(v, -W, -b, u)
                 ),
                 "p lacks the sigmoid": lambda v, W, b, u: (
                     _half_sweep(v, W, b, u)[0],
@@ -147,6 +199,20 @@ STEPS: dict[str, dict[str, Step]] = {
                 "the second product takes a sample h1: take p1": _option(_cd, second="h"),
                 "both products take samples: take the probabilities p0 and p1": _option(
                     _cd, first="h", second="h"
+                ),
+                "the positive and the negative phase are exchanged: subtract the terms of v1 and "
+                "p1 from those of v0 and p0": _phases(-1, 1),
+                "the negative phase is missing: subtract the terms of v1 and p1": _phases(1, 0),
+                "the positive phase is missing: begin with the terms of v0 and p0": _phases(0, -1),
+                "the negative phase is added: subtract the terms of v1 and p1": _phases(1, 1),
+                "the mean over the batch is missing: divide the sum by the number N of rows": (
+                    _phases(1, -1, lambda p: 1)
+                ),
+                "the sum is divided by the number of hidden units: divide by that of the rows": (
+                    _phases(1, -1, lambda p: p.shape[1])
+                ),
+                "p0 and p1 are exchanged: p0 belongs to v0 and p1 to v1": _option(
+                    _cd_products, combine=_crossed
                 ),
                 "the bias a is missing: v1 is 1 where u_v < sigmoid(h0 W^T + a)": (
                     lambda v0, W, a, b, u_h, u_v: _cd(v0, W, 0 * a, b, u_h, u_v)
@@ -180,6 +246,7 @@ STEPS: dict[str, dict[str, Step]] = {
             _mean_field,
             ("mu1", "mu2"),
             {
+                "mu2 starts at 1: start at 1/2": _option(_mean_field, start=1.0),
                 "mu2 starts at 0: start at 1/2": _option(_mean_field, start=0.0),
                 "only one sweep is made: repeat it `sweeps` times": (
                     lambda v, W1, W2, b1, b2, sweeps: _mean_field(v, W1, W2, b1, b2, 1)

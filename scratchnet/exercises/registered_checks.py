@@ -5,9 +5,11 @@ checked twice: the values of `forward` against those of the library, and the gra
 against finite differences. So a `forward` that is wrong does not pass, although its gradient fits.
 """
 
+import contextlib
 import dataclasses
 import functools
 import inspect
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,8 +19,12 @@ from scratchnet.backend import RNG, float64
 from scratchnet.exercises.catalogue import Exercise
 from scratchnet.exercises.checks import Check, wrong_gradient
 from scratchnet.exercises.explain import difference
+from scratchnet.exercises.layer_mistakes import LAYER_MISTAKES
+from scratchnet.exercises.loss_mistakes import LOSS_MISTAKES, PENALTY_MISTAKES
+from scratchnet.exercises.value_causes import Trial, layer_variations, value_cause
 from scratchnet.gradcheck import gradcheck
 from scratchnet.gradcheck_cases import Case, layer_cases, layer_maker, loss_cases
+from scratchnet.gradcheck_retries import resized
 from scratchnet.layers.base import Layer
 from scratchnet.loss_base import Loss
 
@@ -89,13 +95,19 @@ def _quick(cases):
     """The cases of the smallest arrays; first one with several samples, which tells most."""
     by_size = sorted(cases, key=lambda case: case.arguments[0].size)
     several = [case for case in by_size if len(case.arguments[0]) > 1] or by_size
-    first = ([case for case in several if case.arguments[0].size <= 40] or several[:1])[-1]
+    small = [case for case in several if case.arguments[0].size <= 40] or several[:1]
+    first = ([case for case in small if _different_sizes(case.arguments[0].shape)] or small)[-1]
     chosen, entries = [first], first.arguments[0].size
     for case in by_size:
         entries += case.arguments[0].size
         if case is not first and entries <= ENTRIES:
             chosen.append(case)
     return chosen
+
+
+def _different_sizes(shape):
+    """Whether a factor of a result tells which size it is: none is 2, and no two are equal."""
+    return 2 not in shape and len(set(shape)) == len(shape)
 
 
 def _make(exercise, module, case, base):
@@ -135,17 +147,106 @@ def _layer_forward(exercise, cases, module):
         with float64():
             answer, reference = _built(exercise, module, case)
             (x,) = case.arguments
-            copy = x.copy()
+            copy, own = x.copy(), _own_arrays(answer)
             y, cache = answer.forward(copy, case.train)
             if (copy != x).any():
                 return "forward changes x: compute on a copy"
+            if changed := _changed(own, _own_arrays(answer)):
+                return f"forward changes {changed}"
             expected, expected_cache = reference.forward(x.copy(), case.train)
             penalty, expected_penalty = answer.penalty(cache), reference.penalty(expected_cache)
-        name = "z" if exercise.name == "Sampling" else "y"
-        found = difference(name, y, expected) or difference("P", penalty, expected_penalty)
+            mistakes = LAYER_MISTAKES.get(exercise.name, {})
+            mistakes = mistakes | layer_variations(reference, len(x), x.ndim)
+            name = "z" if exercise.name == "Sampling" else "y"
+            told = functools.partial(_told, exercise, cases, module, x)
+            found = told(name, y, expected, mistakes) or told(
+                "P", penalty, expected_penalty, PENALTY_MISTAKES.get(exercise.name, {})
+            )
         if found:
             return found + _of(case)
     return ""
+
+
+def _own_arrays(layer):
+    """Copies of the parameters and running averages."""
+    arrays = layer.named_parameters() | layer.named_state()
+    return {name: np.array(array) for name, array in arrays.items()}
+
+
+def _changed(before, after):
+    """Names of the arrays that differ, and what to do, or ""."""
+    names = [name for name, array in before.items() if not np.array_equal(array, after.get(name))]
+    if not names:
+        return ""
+    listed = " and ".join(names)
+    if names[0].startswith("moving_"):
+        return f"the running averages {listed}: leave this to update_running_stats"
+    return f"{listed}: compute on a copy"
+
+
+def _told(exercise, cases, module, x, name, got, expected, mistakes):
+    """A mistake that gives all values of an answer, or else the difference; "" if they agree."""
+    if not difference(name, got, expected):
+        return ""
+    trials = list(_trials(exercise, cases, module, name))
+    if trials and (found := value_cause(trials, mistakes)):
+        return found
+    if any(_other_noise(exercise, module, case) for case in cases if case.train):
+        return "the random numbers are others: draw them from self.rng, once, and in forward only"
+    others = [(trial.got, trial.expected, _sizes(trial.arguments[0])) for trial in trials]
+    return difference(name, got, expected, None, _sizes(x), others)
+
+
+def _trials(exercise, cases, module, name):
+    """Yield the Trial of each case, with its batch and one of another size."""
+    for case, more in itertools.product(cases, (0, 3)):
+        n = len(case.arguments[0]) + more
+        case = dataclasses.replace(case, arguments=tuple(resized(a, n) for a in case.arguments))
+        with contextlib.suppress(Exception):  # an answer may fail for some cases only
+            yield _trial(exercise, module, case, name)
+
+
+def _trial(exercise, module, case, name):
+    copies = [array.copy() for array in case.arguments]
+    if exercise.kind == "loss":
+        answer, reference = _make(exercise, module, case, Loss)
+        got, expected = (loss.forward(*copies)[0] for loss in (answer, reference))
+        train = None
+    else:
+        answer, reference = _built(exercise, module, case)
+        train = case.train
+        (got, cache), (expected, theirs) = (
+            layer.forward(*copies, train) for layer in (answer, reference)
+        )
+        if name == "P":
+            got, expected = answer.penalty(cache), reference.penalty(theirs)
+    return Trial(reference, case.arguments, train, np.asarray(got, float), np.asarray(expected))
+
+
+def _other_noise(exercise, module, case):
+    """Whether y is random in the library's layer, and does not depend on self.rng in the answer."""
+    if exercise.kind == "loss" or not hasattr(case.make(), "rng"):
+        return False
+    results = []
+    for seed in (0, 0, 1):
+        layers_ = _built(exercise, module, case)
+        for layer in layers_:
+            layer.set_rng(RNG(seed))
+        results.append([np.array(layer.forward(*case.arguments, True)[0]) for layer in layers_])
+    (answer, right), (same, _), (other, changed) = results
+    if np.array_equal(right, changed):
+        return False
+    return not np.array_equal(answer, same) or np.array_equal(answer, other)
+
+
+def _sizes(x):
+    """{words: number} of sizes that may be a factor of the values."""
+    return {
+        "the batch size N": len(x),
+        "the size of the last axis": x.shape[-1],
+        "the number of entries of a sample": x[0].size,
+        "the number of entries": x.size,
+    }
 
 
 def _layer_backward(exercise, cases, module):
@@ -180,6 +281,8 @@ def _running_averages(exercise, module):
                 f"{name} has not changed: change it in place": old,
                 f"{name} has momentum and 1 - momentum exchanged": (1 - momentum) * old
                 + momentum * new,
+                f"momentum has no effect: {name} is that of the batch": new,
+                f"the old {name} is not multiplied by momentum": old + (1 - momentum) * new,
                 f"{name} takes the variance divided by N - 1: divide by N": momentum * old
                 + (1 - momentum) * new * len(x) / (len(x) - 1),
             }
@@ -198,10 +301,8 @@ def _loss_forward(exercise, cases, module):
         if any((a != b).any() for a, b in zip(copies, case.arguments, strict=True)):
             return "forward changes its arguments: compute on a copy"
         expected, _ = reference.forward(*case.arguments)
-        x = case.arguments[0]
-        sizes = {"the batch size N": len(x), "the number of entries of a sample": x[0].size}
-        sizes["the number of entries"] = x.size
-        if found := difference("the value", value, expected, quantities=sizes):
+        mistakes, x = LOSS_MISTAKES[exercise.name], case.arguments[0]
+        if found := _told(exercise, cases, module, x, "the value", value, expected, mistakes):
             return found + _of(case)
     return ""
 

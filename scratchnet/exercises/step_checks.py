@@ -5,6 +5,7 @@ The backward function of a step is checked by `gradcheck`, through a layer that 
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from scratchnet.backend import float64
 from scratchnet.exercises.checks import Check, wrong_gradient
 from scratchnet.exercises.explain import agree, difference
+from scratchnet.exercises.value_causes import variations
 from scratchnet.gradcheck import gradcheck
 from scratchnet.layers.base import Layer
 
@@ -59,8 +61,8 @@ def step_checks(functions: dict[str, Step]) -> Iterator[Check]:
 def _values(name, step, n, module):
     """Compare the results for n rows; several rows tell more about a difference."""
     found = _compare(name, step, n, module)
-    if not found:
-        return ""
+    if not found or " changes its argument " in found:
+        return found
     return (
         _mistake(name, step, module) or (n < ROWS and _compare(name, step, ROWS, module)) or found
     )
@@ -77,19 +79,60 @@ def _mistake(name, step, module):
     use = f"use the given {' and '.join(given)}, and no other random numbers"
     if not all(map(_agree, got, map(answer, trials))):
         return f"two calls of {name} with equal arguments differ" + (f": {use}" if given else "")
-    with np.errstate(all="ignore"):
-        fitting = [
-            sentence
-            for sentence, mistake in step.wrong.items()
-            if all(_agree(g, _results(mistake, a)) for g, a in zip(got, trials, strict=True))
-        ]
-    if fitting:
-        return fitting[0] if len(fitting) == 1 else ""
+    right = [_results(step.reference, arguments) for arguments in trials]
+    for order in itertools.permutations(range(len(step.results))):
+        if all(_agree([g[i] for i in order], r) for g, r in zip(got, right, strict=True)):
+            return f"the results are in another order: return {_list(step.results)}"
+    if found := _fitting(step, trials, got, right):
+        return found
     for k in given:
         others = [a | {k: 1 - a[k]} for a in trials]
         if all(map(_agree, got, map(answer, others))):
             return f"the results do not depend on {k}: {use}"
     return ""
+
+
+def _fitting(step, trials, got, right):
+    """The sentence of a mistake that gives all results, or at least those that are wrong."""
+    several = {
+        sentence: functools.partial(_varied, step.reference, name, change, names=tuple(trials[0]))
+        for name, array in trials[0].items()
+        if isinstance(array, np.ndarray) and not name.startswith("u_")
+        for sentence, change in variations(name, array)
+    }
+    for mistakes, partial in itertools.product((step.wrong, several), (False, True)):
+        with np.errstate(all="ignore"):
+            fitting = [
+                (sentence, kept)
+                for sentence, mistake in mistakes.items()
+                if (kept := _fits(mistake, trials, got, right, partial)) is not None
+            ]
+        if len(fitting) == 1 or (fitting and mistakes is several):
+            sentence, kept = fitting[0]
+            wrong = [name for i, name in enumerate(step.results) if i not in kept]
+            return f"{' and '.join(wrong)}: {sentence}" if kept else sentence
+    return ""
+
+
+def _fits(mistake, trials, got, right, partial):
+    """None if the mistake does not give the wrong results; else the numbers of the right ones."""
+    kept = set(range(len(got[0]))) if partial else set()
+    for g, r in zip(got, right, strict=True):
+        kept &= {i for i in kept if agree(g[i], r[i])}
+    for arguments, g in zip(trials, got, strict=True):
+        results = _results(mistake, arguments)
+        if len(results) != len(g) or not all(
+            i in kept or (g[i].dtype.kind in "fiub" and agree(g[i], w))
+            for i, w in enumerate(results)
+        ):
+            return None
+    return kept
+
+
+def _varied(function, name, change, *arguments, names=()):
+    """The results with one argument changed."""
+    varied = dict(zip(names, arguments, strict=True))
+    return function(*(varied | {name: change(varied[name], None)}).values())
 
 
 def _results(function, arguments):

@@ -17,6 +17,7 @@ RIGHT = np.random.default_rng(0).standard_normal((4, 4))
         (0 * RIGHT, "0 in every entry"),
         (RIGHT.T, "transposed"),
         (RIGHT[::-1], "reversed along axis 0"),
+        (np.roll(RIGHT, 1, 0), "shifted by one along axis 0"),
         (RIGHT + 2, "differs by +2"),
         (RIGHT.ravel(), "(16,); expected (4, 4): the numbers are right"),
         (np.stack([RIGHT / 2, RIGHT / 2]), "the sum over the axes (0,) is missing"),
@@ -47,3 +48,13 @@ def test_one_number():
     text = "L is 1.2000001; expected 1.2, an epsilon too many or too few?"
     assert difference("L", 1.2000001, np.float64(1.2)) == text
     assert difference("L", 1.2, np.float64(3.1)) == "L is 1.2; expected 3.1"
+
+
+def test_other_inputs_decide_between_equal_quantities():
+    sizes = {"the batch size N": 2, "the size of the last axis": 2}
+    others = [(2.0, np.float64(1.0), {"the batch size N": 5, "the size of the last axis": 2})]
+    found = difference("L", 6.0, np.float64(3.0), None, sizes, others)
+    assert "and 2 is the size of the last axis: a division by it is missing" in found
+    others = [(2.0, np.float64(1.0), {"the batch size N": 5, "the size of the last axis": 3})]
+    found = difference("L", 6.0, np.float64(3.0), None, sizes, others)
+    assert found == "L is 2 times the right value: look for a factor 2 or 1/2"

@@ -27,14 +27,19 @@ class Faults(list):
 
 
 def changed(kind, change, *names):
-    """A subclass in which change(gradient) replaces those gradients; "x" is dx."""
+    """A subclass in which change(gradient), or change(gradient, N), replaces those gradients.
+
+    "x" is dx, and N the batch size.
+    """
+    with_n = change.__code__.co_argcount == 2
 
     class Changed(kind):
         def backward(self, dy, cache):
             dx, grads = kind.backward(self, dy, cache)
+            n = (len(dy),) if with_n else ()
             if "x" in names:
-                dx = change(dx)
-            return dx, {n: change(g) if n in names else g for n, g in grads.items()}
+                dx = change(dx, *n)
+            return dx, {name: change(g, *n) if name in names else g for name, g in grads.items()}
 
     return Changed
 
