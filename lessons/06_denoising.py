@@ -312,7 +312,13 @@ show(cfg, figure, "filters", "encoder filters: dots if ordinary, smooth if denoi
 
 metrics = {f"{name} MSE": error(model, cfg.noise) for name, model in models.items()}
 metrics["ordinary / denoising"] = metrics["ordinary MSE"] / metrics["denoising MSE"]
+metrics |= {
+    f"{name}, noise {sigma:g}": number
+    for name in ("ordinary", "denoising", "trained at each level")
+    for sigma, number in zip(levels, errors[name], strict=True)
+}
 metrics |= {"mean picture MSE": mean_picture, "straight line MSE": line, **rough}
+metrics["denoising MSE, training"] = history["training"][-1]
 print(table(("metric", "value"), metrics.items()))
 report(cfg, metrics)
 
