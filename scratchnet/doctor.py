@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info
 from scratchnet import __version__
 from scratchnet.backend import gpu_description, gpu_problem
 from scratchnet.data import cache_dir
-from scratchnet.parallel import choose
+from scratchnet.parallel import choose, cores
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "tqdm", "pooch")
 CUPY = ("cupy", "cupy-cuda12x", "cupy-cuda13x")  # wheels that contain a module named cupy
@@ -30,8 +30,8 @@ def findings() -> Iterator[tuple[str, str]]:
     yield "python", f"{platform.python_version()} on {platform.platform()}"
     for package in PACKAGES:
         yield package, importlib.metadata.version(package)
-    yield "processors", str(os.cpu_count())
-    kind, reason = choose(max(2, os.cpu_count() or 1))
+    yield "processors", f"{cores()} of {os.cpu_count()}"
+    kind, reason = choose(max(2, cores()))
     yield "workers", f"{kind}: {reason}"
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     for pool in {pool["filepath"]: pool for pool in pools}.values():

@@ -19,7 +19,6 @@ belong to the samples, see `scratchnet.batch_rows`.
 import contextvars
 import dataclasses
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeGuard
 
@@ -33,6 +32,7 @@ from scratchnet.optimizers import ALONE, Optimizer
 from scratchnet.parallel import (
     Group,
     choose,
+    cores,
     is_shared,
     mpi_size,
     mpi_world,
@@ -161,9 +161,8 @@ def worker_count(
         least    operations of a batch for each worker
         passes   3 for a training step; 1 for inference
     """
-    cores = getattr(os, "process_cpu_count", os.cpu_count)() or 1
     work = n * sum(map(operations, models)) * passes / 3
-    return max(1, min(cores, n // MIN_ROWS, int(work // least)))
+    return max(1, min(cores(), n // MIN_ROWS, int(work // least)))
 
 
 def member(workers: WorkersOption) -> Group | None:

@@ -214,8 +214,7 @@ def test_a_layer_that_may_need_its_whole_batch_is_trained_by_one_worker(layer):
 
 
 def test_small_models_have_one_worker_and_large_ones_several(monkeypatch):
-    monkeypatch.setattr("os.process_cpu_count", lambda: 8, raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("scratchnet.workers.cores", lambda: 8)
     assert worker_count([built(Dense(8), Dense(1))], 32) == 1
     large = built(Dense(784), Dense(784), shape=(784,))
     assert worker_count([large], 256) == 8

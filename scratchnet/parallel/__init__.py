@@ -10,7 +10,7 @@ array([6.])
 """
 
 from scratchnet.parallel.blas import one_blas_thread
-from scratchnet.parallel.choice import choose
+from scratchnet.parallel.choice import choose, cores
 from scratchnet.parallel.group import Alone, Group, WorkerError
 from scratchnet.parallel.mpi_group import MPIGroup, mpi_size, mpi_world
 from scratchnet.parallel.process_group import ProcessGroup
@@ -26,6 +26,7 @@ __all__ = [
     "ThreadGroup",
     "WorkerError",
     "choose",
+    "cores",
     "is_shared",
     "mpi_size",
     "mpi_world",

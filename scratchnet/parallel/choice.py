@@ -50,6 +50,17 @@ def choose(size: int) -> tuple[str, str]:
     return "processes", "a fork is safe here"
 
 
+def cores() -> int:
+    """Number of processor cores that this process may use; a batch system may allow it only some.
+
+    >>> 1 <= cores() <= os.cpu_count()
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):  # not on Windows and macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def fork_problem() -> str | None:
     """Reason why processes cannot or should not be forked now, or None."""
     if not hasattr(os, "fork") or sys.platform in ("emscripten", "wasi"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scratchnet.backend import use_device
-from scratchnet.parallel import choice, choose, run
+from scratchnet.parallel import choice, choose, cores, run
 from scratchnet.parallel.choice import fork_problem
 
 
@@ -115,3 +115,14 @@ def test_the_current_device_decides_not_the_installed_packages():
     with use_device("cpu"):
         assert choose(2)[0] == "processes"
     assert np.ones(1) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_only_cores_that_the_process_may_use_count():
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert cores() == len(allowed)
