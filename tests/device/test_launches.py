@@ -67,7 +67,7 @@ def siblings():
         (autoencoder, (9,), 49),
         (classifier, (9,), 51),
         (everything, (9,), 81),
-        (convolutional, (8, 8, 1), 199),
+        (convolutional, (8, 8, 1), 200),
         (strided, (8, 8, 1), 63),
         (recurrent, (6, 1), 542),
         (siblings, (6, 1), 314),

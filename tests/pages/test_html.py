@@ -97,8 +97,12 @@ def test_the_self_check_finds_a_difference(small_page, computed):
 
 @needs_browser
 def test_a_request_and_an_error_are_reported(small_page):
-    body = '<img alt="" src="https://example.org/a.png">'
-    seen = visit(small_page('setTimeout(() => selfCheck([["x", 1, 1]]), 500);', body))
+    seen = visit(
+        small_page(
+            'addEventListener("securitypolicyviolation", () => selfCheck([["x", 1, 1]]));'
+            'new Image().src = "https://example.org/a.png";'
+        )
+    )
     assert any("example.org" in problem for problem in seen.check["problems"])
     assert seen.console
     seen = visit(small_page("missing();"))

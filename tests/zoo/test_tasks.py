@@ -37,7 +37,7 @@ def test_the_quality_of_a_vae_is_the_elbo_of_the_library():
     vae.decoder = lambda z: model.model.layers[6](model.model.layers[5](model.model.layers[4](z)))
     m, v = vae.encode(x)
     z = m + np.exp(v / 2) * RNG(0).normal(like=v)
-    reconstruction = -vae._log_likelihood(x, z).mean()
+    reconstruction = -vae._log_likelihood(x, z, None).mean()
     kl = 0.5 * (np.exp(v) + m**2 - 1 - v).sum(axis=1).mean()
     assert isinstance(model, Codes)
     assert model.quality(x, x) == pytest.approx(-reconstruction - kl, rel=1e-4)
