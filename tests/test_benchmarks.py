@@ -86,8 +86,7 @@ def test_steps_on_workers_train_every_model(name, kind, monkeypatch):
 
 
 def test_as_many_workers_as_fit_chooses_and_at_most_as_many_as_wanted(monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
-    monkeypatch.setattr("os.process_cpu_count", lambda: 8, raising=False)
+    monkeypatch.setattr("scratchnet.workers.cores", lambda: 8)
     task = ours.Training(*MODELS["wide"].scratchnet(), *MODELS["wide"].batch())
     assert ours.chosen_workers(task, 4) == 4
     assert ours.chosen_workers(task, 100) == 8

@@ -25,12 +25,12 @@ DA = "da = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o
             "the second product takes a sample h1: take p1",
         ),
         (CD, "u_h < p0", "u_h > p0", "it must be 1 where u_h < p"),
-        (CD, "u_h < p0).astype(float)", "u_h < p0) * p0", "dW[0, 0] is"),
+        (CD, "u_h < p0).astype(float)", "u_h < p0) * p0", "dW[1, 0] is"),
         (
             CD,
             "(p0 - p1).mean(axis=0)",
             "p0 - p1",
-            "; expected (3,): the mean over the N rows is missing: axis 0",
+            "; expected (8,): the mean over the N rows is missing: axis 0",
         ),
         (CD, "p0 = 1", "v0 *= 1 - v0\n    p0 = 1", "changes its argument v0"),
         (

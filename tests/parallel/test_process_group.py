@@ -19,6 +19,15 @@ from scratchnet.parallel import WorkerError, process_group, run, shared_zeros
 from scratchnet.parallel.process_group import Workers
 from scratchnet.parallel.shared_memory import Memory
 
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_not_ignored():
+    """A shell ignores Ctrl-C for a command in the background, and so would these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 SCRIPT = Path(__file__).parents[1] / "support" / "long_group.py"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
