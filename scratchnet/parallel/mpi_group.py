@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,7 @@ def mpi_world() -> "MPIGroup":
         text = "".join(traceback.format_exception(kind, error, trace))
         print(f"rank {world.rank} of 0 ... {world.size - 1} failed:\n{text}", file=sys.stderr)
         sys.stderr.flush()
+        time.sleep(0.5)  # mpiexec, which ends with Abort, has to read the text from a pipe first
         world.Abort(1)
 
     if world.size > 1:
