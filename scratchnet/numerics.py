@@ -3,6 +3,8 @@
 Each function takes and returns arrays of one floating-point dtype, NumPy or CuPy.
 """
 
+import operator
+
 from scratchnet.backend import on_host, overflow_to_infinity, xp_of
 
 
@@ -102,13 +104,7 @@ def sum_log1p(e):
     """
     if not on_host(e):
         return xp_of(e).log1p(e).sum()
-    c = e.reshape(-1)
-    for _ in range(4):
-        a, b = c[: (c.size + 1) // 2], c[(c.size + 1) // 2 :]  # b may be one shorter
-        c = a.copy()
-        c[: b.size] += b
-        c[: b.size] += a[: b.size] * b
-    return log1p(c).sum()
+    return log1p(_in_pairs(e, 4, lambda a, b: a + b + a * b)).sum()
 
 
 def sum_log(q):
@@ -124,12 +120,17 @@ def sum_log(q):
     """
     if not on_host(q):
         return xp_of(q).log(q).sum()
-    q = q.reshape(-1)
-    for _ in range(2):
-        a, b = q[: (q.size + 1) // 2], q[(q.size + 1) // 2 :]  # b may be one shorter
-        q = a.copy()
-        q[: b.size] *= b
-    return xp_of(q).log(q).sum()
+    return xp_of(q).log(_in_pairs(q, 2, operator.mul)).sum()
+
+
+def _in_pairs(x, times, combine):
+    """The entries of x as a vector of half the length, pairs (a, b) combined; so `times` times."""
+    x = x.reshape(-1)
+    for _ in range(times):
+        half = x.size // 2
+        pairs = combine(x[:half], x[half : 2 * half])
+        x = pairs if x.size == 2 * half else xp_of(x).append(pairs, x[-1:])
+    return x
 
 
 def softplus(x):
