@@ -7,7 +7,7 @@ all samples but one, and so on. Each function takes the `Evidence` of a check th
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ class Evidence:
     def gradient(self, name: str, R: list | None = None, changed: tuple = ()) -> Array | None:
         """The gradient after a new forward; changed = (array, its values during backward)."""
         _, cache = self.checked.forward()
-        with _replaced(*changed) if changed else contextlib.nullcontext():
+        with replaced(*changed) if changed else contextlib.nullcontext():
             return self.checked.backward(R or self.R, cache).get(name)
 
     def with_batch(self, n: int, name: str) -> "Evidence":
@@ -106,8 +106,16 @@ def resized(x: Any, n: int) -> Any:
 
 
 @contextlib.contextmanager
-def _replaced(array, values):
-    """Context manager: other values in an array."""
+def replaced(array: Array, values: Any) -> Iterator[None]:
+    """Context manager: other values in an array.
+
+    >>> W = np.ones(2)
+    >>> with replaced(W, 3):
+    ...     print(W)
+    [3. 3.]
+    >>> W
+    array([1., 1.])
+    """
     before = array.copy()
     array[...] = np.array(values)
     try:

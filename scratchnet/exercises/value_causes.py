@@ -5,7 +5,6 @@ that this mistake would give. Mistakes of one exercise are in `layer_mistakes` a
 those of a parameter or an input, such as a missing bias or a flipped kernel, are made here.
 """
 
-import contextlib
 import dataclasses
 import functools
 import math
@@ -17,6 +16,7 @@ import numpy as np
 
 from scratchnet.backend import RNG, Array
 from scratchnet.exercises.explain import agree
+from scratchnet.gradcheck_retries import replaced
 from scratchnet.layers.base import Layer
 
 
@@ -163,7 +163,7 @@ def _divided(number, array, x):
 def _with_parameter(name, change):
     def mistake(layer, x, train):
         array = layer.named_parameters()[name]
-        with _values(array, change(array.copy(), x)):
+        with replaced(array, change(array.copy(), x)):
             return np.array(layer.forward(x, train)[0])
 
     return mistake
@@ -173,21 +173,10 @@ def _exchanged(name, other):
     def mistake(layer, x, train):
         one, two = (layer.named_parameters()[n] for n in (name, other))
         first, second = one.copy(), two.copy()
-        with _values(one, second), _values(two, first):
+        with replaced(one, second), replaced(two, first):
             return np.array(layer.forward(x, train)[0])
 
     return mistake
-
-
-@contextlib.contextmanager
-def _values(array, values):
-    """Context manager: other values in an array."""
-    before = array.copy()
-    array[...] = values
-    try:
-        yield
-    finally:
-        array[...] = before
 
 
 def _shifted(x, axis, shift):
