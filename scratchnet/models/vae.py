@@ -142,20 +142,24 @@ class VAE:
         words = "loss", "target", "validate", "report", "y"
         own = {word: 0 for word in settings if word in words}
         check_options("VAE.fit", ["VAE.fit", "fit"], own, self.fit)
-        x, x_val, labels_val = self._check(x), validation, None
+        x, x_val, second, labels_val = self._check(x), validation, None, None
         if isinstance(validation, (tuple, list)):
             if len(validation) != 2:
                 raise TypeError(
                     f"VAE.fit expects validation as samples or a pair; got {len(validation)} arrays"
                 )
-            x_val, labels_val = validation if self.classes is not None else (validation[0], None)
+            x_val, second = validation
         if validation is not None:
-            x_val = self._check(x_val, "validation ")
-            validation = self.inputs(x_val, labels_val), x_val
+            x_val = target_val = self._check(x_val, "validation ")
+            if self.classes is not None:
+                labels_val = second
+            elif second is not None:  # the same samples again; `fit` checks their shape
+                target_val = second
+            validation = self.inputs(x_val, labels_val), target_val
 
         def validate(inputs, target, metrics):
             measured = evaluate(self.model, self.loss, inputs, target, metrics) if metrics else {}
-            terms = self.evaluate(target, labels=labels_val)
+            terms = self.evaluate(x_val, labels=labels_val)
             return terms | {name: measured[name] for name in metrics}
 
         settings |= dict(validation=validation, metrics=metrics, validate=validate, report=_terms)
@@ -196,9 +200,9 @@ class VAE:
         check_positive_int("interpolate", "steps", steps)
         z_0, z_1 = self.encode(x_0, labels)[0], self.encode(x_1, labels)[0]  # (1, Z)
         t = xp_of(z_0).linspace(0, 1, steps, dtype=z_0.dtype)[:, None]  # (steps, 1)
-        c = self._one_hot(labels, x_0)
-        a = self._decoded((1 - t) * z_0 + t * z_1, None if c is None else c.repeat(steps, axis=0))
-        return a if self._gaussian else sigmoid(a)
+        labels = check_labels("VAE", labels, self.classes, len(x_0))
+        of_each = None if labels is None else labels.repeat(steps)
+        return self.decode((1 - t) * z_0 + t * z_1, of_each)
 
     def evaluate(
         self,

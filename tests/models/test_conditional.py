@@ -252,6 +252,14 @@ def test_on_each_device(shape, xp):
 
 X6 = pixels((6,))
 SIDES = dict(optimizer_d=Adam(), optimizer_g=Adam())
+
+
+def plain_vae():
+    vae = VAE(Dense(4), Dense(6))
+    vae.build((6,), 0)
+    return vae
+
+
 REFUSED = {
     "no labels": (lambda: small_vae().fit(X6, optimizer=Adam()), "VAE has classes=3: pass labels"),
     "no labels of a GAN": (lambda: small_gan().fit(X6, **SIDES), "GAN has classes=3: pass labels"),
@@ -268,6 +276,10 @@ REFUSED = {
     "validation": (
         lambda: small_vae().fit(X6, labels=labels_for(12), validation=(X6,), optimizer=Adam()),
         "validation as samples or a pair; got 1",
+    ),
+    "validation of a VAE without classes": (
+        lambda: plain_vae().fit(X6, validation=(X6, labels_for(12)), optimizer=Adam()),
+        r"validation targets in \[0, 1\]; got 2",
     ),
 }
 
