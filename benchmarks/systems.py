@@ -30,7 +30,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 TABLE = ROOT / "benchmarks/systems.json"
 RECORD = ROOT / "docs/results.json"
 PAGE = ROOT / "docs/results.md"
-SHORT, SEEDS = 300, 3  # runs of fewer seconds are made with this many seeds
+SHORT = 300  # runs of fewer seconds are made with all seeds
+SEEDS = range(systems_page.SEEDS)
 SCRIPTS = {"mnist_dbn": ["dbn"], "mnist_dbm": ["dbm"]}  # words for benchmarks.systems_machines
 VECTORS = {"X86_V3": "AVX2", "X86_V4": "AVX-512"}  # NumPy's names of levels
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -76,7 +77,7 @@ def run_once(run, out):
 
 def collect(out, systems):
     """Numbers of the reports in a folder that are of runs of the table, {run: numbers}."""
-    known = {systems_page.with_seed(run, seed) for run in listed(systems) for seed in range(SEEDS)}
+    known = {systems_page.with_seed(run, seed) for run in listed(systems) for seed in SEEDS}
     found = {}
     for path in sorted(out.rglob("report.json")):
         report = json.loads(path.read_text(encoding="ascii"))
@@ -104,7 +105,7 @@ def rounded(value, digits=6):
 
 def missing(systems, record, wanted):
     """Runs that are not recorded, of the lessons `wanted` or of all: first those of seed 0."""
-    for seed in range(SEEDS):
+    for seed in SEEDS:
         for run in listed(systems):
             if wanted and not any(run.startswith(name) for name in wanted):
                 continue

@@ -1,7 +1,7 @@
 """The page docs/results.md as text, from the table of the systems and the recorded runs."""
 
-import math
 import re
+import statistics
 
 from scratchnet.lesson import references
 
@@ -31,6 +31,7 @@ LETTERS = {
 COLUMNS = ("system", "figure", "reported", "reference", "ours", "seeds", "seconds")
 REPORTED = re.compile("course notes|source material|as reported")  # sources of references.json
 OURS = re.compile("this file|scratchnet|other seeds|target")  # no reference: earlier runs of ours
+SEEDS = 3  # seeds 0, 1 and 2
 NOT_RUN = "not run, for lack of time"
 HIDDEN = {"dataset", "device", "seed", "parity", "folder", "file", "user", "split"}
 
@@ -42,8 +43,12 @@ def with_seed(run, seed):
 
 def runs_of(entry):
     """Runs, without seeds, that an entry of the table has figures of."""
-    of_figures = (figure.get("run", entry["run"]) for figure in entry["figures"])
-    return list(dict.fromkeys([entry["run"], *of_figures]))
+    return list(dict.fromkeys([entry["run"], *(run for _, run in figures_of(entry))]))
+
+
+def figures_of(entry):
+    """Pairs (figure, its run) of an entry of the table; the run is that of the entry by default."""
+    return [(figure, figure.get("run", entry["run"])) for figure in entry["figures"]]
 
 
 def number(value):
@@ -97,7 +102,7 @@ def _references(name, dataset):
 
 def values(figure, run, record):
     """Values of a figure with seeds 0, 1, 2, of the runs that are recorded."""
-    runs = (record["runs"].get(with_seed(run, seed)) for seed in range(3))
+    runs = (record["runs"].get(with_seed(run, seed)) for seed in range(SEEDS))
     return [r["metrics"][figure["metric"]] for r in runs if r and figure["metric"] in r["metrics"]]
 
 
@@ -117,12 +122,11 @@ def unexplained(systems, record):
     """Figures that are worse than their reference and that the table does not explain, a list."""
     found_worse = []
     for entry in systems["systems"] + systems["further"]:
-        for figure in entry["figures"]:
-            run = figure.get("run", entry["run"])
+        for figure, run in figures_of(entry):
             found = values(figure, run, record)
-            if found and is_worse(math.fsum(found) / len(found), figure, run):
-                if "why" not in figure:
-                    found_worse.append(f"{entry.get('id', entry['title'])}, {figure['what']}")
+            worse = found and is_worse(statistics.fmean(found), figure, run)
+            if worse and "why" not in figure:
+                found_worse.append(f"{entry.get('id', entry['title'])}, {figure['what']}")
     return found_worse
 
 
@@ -130,7 +134,7 @@ def ours(found):
     """Cell of our values: the mean and the range."""
     if not found:
         return NOT_RUN
-    mean = math.fsum(found) / len(found)
+    mean = statistics.fmean(found)
     if len(found) == 1 or min(found) == max(found):
         return number(mean)
     return f"{number(mean)} ({number(min(found))} to {number(max(found))})"
@@ -139,12 +143,11 @@ def ours(found):
 def rows(entry, record):
     """Rows of the table of one system, and the sentences that explain its worse figures."""
     cells, explained, shown = [], [], []
-    for figure in entry["figures"]:
-        run = figure.get("run", entry["run"])
+    for figure, run in figures_of(entry):
         found = values(figure, run, record)
         reported, reference, _, source = expected(figure, run)
         mark = ""
-        if found and is_worse(math.fsum(found) / len(found), figure, run):
+        if found and is_worse(statistics.fmean(found), figure, run):
             mark = "\\*"
             explained.append(f"{figure['what']}: {figure.get('why', 'not explained yet.')}")
         spent = record["runs"].get(run, {}).get("processor_seconds", "")
@@ -220,10 +223,10 @@ def mistakes(entries, record):
     """Lines of the table of the mistakes of the source material."""
     lines = []
     for count, entry in enumerate(entries, 1):
-        shown = []
-        for figure in entry["figures"]:
-            found = values(figure, figure.get("run", entry["run"]), record)
-            shown.append(f"{figure['what']}: {ours(found)}")
+        shown = [
+            f"{figure['what']}: {ours(values(figure, run, record))}"
+            for figure, run in figures_of(entry)
+        ]
         lines.append(
             [
                 count,
