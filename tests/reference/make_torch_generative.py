@@ -39,15 +39,36 @@ def vae_steps():
     for t, e in zip(torch.tensor(x), torch.tensor(noise), strict=True):
         m, v = mlp(t, encoder, torch.tanh).chunk(2, dim=1)
         a = mlp(m + torch.exp(v / 2) * e, decoder, torch.tanh)
-        loss = F.binary_cross_entropy_with_logits(a, t, reduction="sum") / len(t)
-        kl = 0.7 * kl_divergence(Normal(m, torch.exp(v / 2)), Normal(0.0, 1.0)).sum() / len(t)
-        rule.zero_grad()
-        (loss + kl).backward()
-        rule.step()
-        losses.append(loss.item())
-        kls.append(kl.item())
+        vae_update(rule, t, m, v, a, losses, kls)
     given = {"x": x, "noise": noise, "start": start}
     return given | {"losses": losses, "kls": kls, "end": flat(weights)}
+
+
+def vae_update(rule, t, m, v, a, losses, kls):
+    """One update by the bound of targets t with beta = 0.7; both terms are added to the lists."""
+    loss = F.binary_cross_entropy_with_logits(a, t, reduction="sum") / len(t)
+    kl = 0.7 * kl_divergence(Normal(m, torch.exp(v / 2)), Normal(0.0, 1.0)).sum() / len(t)
+    rule.zero_grad()
+    (loss + kl).backward()
+    rule.step()
+    losses.append(loss.item())
+    kls.append(kl.item())
+
+
+def gan_update(rules, judged, generated, real, z, other):
+    """An update of D with real samples and codes z, then one of G; the losses before each."""
+    bce, (rule_d, rule_g) = F.binary_cross_entropy_with_logits, rules
+    yes, no = judged(real), judged(generated(z).detach())
+    loss_d = bce(yes, torch.full_like(yes, 0.9)) + bce(no, torch.zeros_like(no))
+    rule_d.zero_grad()
+    loss_d.backward()
+    rule_d.step()
+    a = judged(generated(other))
+    loss_g = bce(a, torch.ones_like(a))
+    rule_g.zero_grad()
+    loss_g.backward()
+    rule_g.step()
+    return [loss_d.item(), loss_g.item()]
 
 
 def gan_steps():
@@ -56,19 +77,15 @@ def gan_steps():
     rule_g = torch.optim.Adam(g, lr=0.02, betas=(0.5, 0.999))
     x, z_d, z_g = rng.random((3, 5, 6)), normal(3, 5, 3), normal(3, 5, 3)
     start, losses = flat(g + d), []
-    bce = F.binary_cross_entropy_with_logits
     for real, z, other in zip(*map(torch.tensor, (x, z_d, z_g)), strict=True):
-        yes, no = (mlp(s, d, leaky) for s in (real, mlp(z, g, torch.tanh).detach()))
-        loss_d = bce(yes, torch.full_like(yes, 0.9)) + bce(no, torch.zeros_like(no))
-        rule_d.zero_grad()
-        loss_d.backward()
-        rule_d.step()
-        a = mlp(mlp(other, g, torch.tanh), d, leaky)
-        loss_g = bce(a, torch.ones_like(a))
-        rule_g.zero_grad()
-        loss_g.backward()
-        rule_g.step()
-        losses.append([loss_d.item(), loss_g.item()])
+
+        def judged(samples):
+            return mlp(samples, d, leaky)
+
+        def generated(codes):
+            return mlp(codes, g, torch.tanh)
+
+        losses.append(gan_update((rule_d, rule_g), judged, generated, real, z, other))
     given = {"x": x, "z_d": z_d, "z_g": z_g, "start": start}
     return given | {"losses": losses, "end": flat(g + d)}
 
@@ -88,13 +105,7 @@ def conditional_vae_steps():
     for t, e, c_ in zip(torch.tensor(x), torch.tensor(noise), c, strict=True):
         m, v = mlp(torch.cat([t, c_], 1), encoder, torch.tanh).chunk(2, dim=1)
         a = mlp(torch.cat([m + torch.exp(v / 2) * e, c_], 1), decoder, torch.tanh)
-        loss = F.binary_cross_entropy_with_logits(a, t, reduction="sum") / len(t)
-        kl = 0.7 * kl_divergence(Normal(m, torch.exp(v / 2)), Normal(0.0, 1.0)).sum() / len(t)
-        rule.zero_grad()
-        (loss + kl).backward()
-        rule.step()
-        losses.append(loss.item())
-        kls.append(kl.item())
+        vae_update(rule, t, m, v, a, losses, kls)
     given = {"x": x, "noise": noise, "labels": y, "start": start}
     return given | {"losses": losses, "kls": kls, "end": flat(weights)}
 
@@ -105,7 +116,6 @@ def conditional_gan_steps():
     rule_g = torch.optim.Adam(g, lr=0.02, betas=(0.5, 0.999))
     x, z_d, z_g, (y, c) = rng.random((3, 5, 6)), normal(3, 5, 3), normal(3, 5, 3), labels()
     start, losses = flat(g + d), []
-    bce = F.binary_cross_entropy_with_logits
     for real, z, other, c_ in zip(*map(torch.tensor, (x, z_d, z_g)), c, strict=True):
 
         def judged(samples, c_=c_):
@@ -114,17 +124,7 @@ def conditional_gan_steps():
         def generated(codes, c_=c_):
             return mlp(torch.cat([codes, c_], 1), g, torch.tanh)
 
-        yes, no = judged(real), judged(generated(z).detach())
-        loss_d = bce(yes, torch.full_like(yes, 0.9)) + bce(no, torch.zeros_like(no))
-        rule_d.zero_grad()
-        loss_d.backward()
-        rule_d.step()
-        a = judged(generated(other))
-        loss_g = bce(a, torch.ones_like(a))
-        rule_g.zero_grad()
-        loss_g.backward()
-        rule_g.step()
-        losses.append([loss_d.item(), loss_g.item()])
+        losses.append(gan_update((rule_d, rule_g), judged, generated, real, z, other))
     given = {"x": x, "z_d": z_d, "z_g": z_g, "labels": y, "start": start}
     return given | {"losses": losses, "end": flat(g + d)}
 
