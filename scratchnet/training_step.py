@@ -24,6 +24,7 @@ from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.batch_rows import batch_rows
 from scratchnet.layers.base import Layer
 from scratchnet.layers.conv.convolution import Conv2D, Conv2DTranspose
+from scratchnet.layers.gradient_vector import GradientVector
 from scratchnet.loss_base import batch_weight, with_mask
 from scratchnet.losses import Loss
 from scratchnet.optimizers import ALONE, Optimizer
@@ -75,7 +76,7 @@ def shard_gradients(
     target: Array,
     share: float = 1.0,
     group: Group = ALONE,
-    out: Array = None,
+    memory: GradientVector | None = None,
 ) -> tuple:
     """Return (loss, penalty, gradient vector, prediction, weight) of a part of a batch.
 
@@ -86,7 +87,7 @@ def shard_gradients(
         share   of the part in the batch, by which the gradient is multiplied
         group   of a worker whose loss has a mask: its share of the real steps takes the place of
                 `share`
-        out     a vector (P,) for the gradient; None: a new one
+        memory  of the gradient; None: new memory
     """
     y, cache = model.forward(x, train=True)
     loss = with_mask(loss, y, model.input_mask(cache))
@@ -100,7 +101,8 @@ def shard_gradients(
     before = share_of_loss / share if has_penalty else share_of_loss
     if before != 1:  # dy has fewer numbers than the gradient, usually
         dy = dy * before
-    g = model.flatten(model.weight_gradients(dy, cache), out)
+    with memory or GradientVector(model) as memory:
+        g = memory.filled(model.weight_gradients(dy, cache))
     if share != 1 and has_penalty:  # the gradient of a penalty does not depend on dy
         g *= share
     model.update_running_stats(cache)
@@ -128,19 +130,21 @@ def step(
         n           samples of the batch; None: x is the whole batch
     """
     n = len(x) if n is None else n
-    w = model.parameters
+    memory = GradientVector(model, group)
+    w = memory.parameters
     if not len(x):  # more workers than samples
         if masks_steps(model):
             group.all_reduce([0])
         optimizer.step(w, w * 0, group)
         return 0.0, 0.0, None, 0
     results, g = [], None
-    out = group.buffer(w.size, w.dtype) if group.size > 1 else None  # read by the other workers
     for s in shards(model, loss, x):
         x_s, t_s, share = x[s], target[s], (s.stop - s.start) / n
-        value, penalty, g_s, y, weight = shard_gradients(model, loss, x_s, t_s, share, group, out)
+        value, penalty, g_s, y, weight = shard_gradients(
+            model, loss, x_s, t_s, share, group, memory if g is None else None
+        )
         if g is None:
-            g, out = g_s, None
+            g = g_s
         else:
             g += g_s
         results.append((value, penalty, y, weight))

@@ -21,6 +21,7 @@ from typing import Any
 
 from scratchnet.backend import RNG, Array, as_float_dtype, as_rng, to_device, xp_of
 from scratchnet.hints import WithHints, hint_for
+from scratchnet.layers.gradient_vector import check_complete
 from scratchnet.layers.parameters import Parameter, one_vector
 from scratchnet.layers.shapes import (
     ShapeError,
@@ -322,12 +323,7 @@ class Layer(WithHints):
             out   a vector (P,) to write to; None: a new one
         """
         paths = [path for path, _ in self.parameter_items(trainable_only=True)]
-        missing = [path for path in paths if path not in grads]
-        if missing or not paths:
-            raise ValueError(
-                f"{self.title} expects the gradients of {', '.join(paths) or 'no parameter'}; "
-                f"missing: {', '.join(missing) or 'all is frozen'}"
-            )
+        check_complete(self.title, paths, grads)
         parts = [grads[path].reshape(-1) for path in paths]
         return xp_of(*parts).concatenate(parts, out=out)
 

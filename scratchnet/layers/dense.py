@@ -1,8 +1,9 @@
 """Dense: the fully connected layer."""
 
-from scratchnet.backend import zeros
+from scratchnet.backend import xp_of, zeros
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
+from scratchnet.layers.gradient_vector import memory_for
 from scratchnet.validation import check_bool, check_positive_int
 
 
@@ -63,7 +64,9 @@ class Dense(Layer):
         dx = dy @ self.W.T if need_dx else None  # (N, M) (M, D) -> (N, D)
         if not need_grads:
             return dx, {}
-        dW = x.T @ dy  # (D, N) (N, M) -> (D, M)
+        # dW = x^T dy. In a training step the product is written into the vector of all gradients
+        dW = xp_of(x).matmul(x.T, dy, out=memory_for(self.params["W"]))  # (D, N) (N, M) -> (D, M)
+        if not self.use_bias:
+            return dx, {"W": dW}
         db = dy.sum(axis=0)  # (M,): all samples share b, so its gradient sums over the batch
-        grads = {"W": dW, "b": db} if self.use_bias else {"W": dW}
-        return dx, grads
+        return dx, {"W": dW, "b": db}

@@ -7,6 +7,7 @@ from scratchnet.backend import RNG, Array, as_rng, xp_of
 from scratchnet.batch_rows import batch_rows
 from scratchnet.layers.base import Layer
 from scratchnet.layers.composite import Composite
+from scratchnet.layers.gradient_vector import GradientVector
 from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.models.conditional import beside, check_classes, check_labels, one_hot
 from scratchnet.optimizers import ALONE, Optimizer
@@ -123,7 +124,9 @@ class GAN:
             value, loss_cache = self.loss.forward(a, xp_of(a).full_like(a, target))
             g = self.discriminator.weight_gradients(self.loss.backward(loss_cache), cache)
             total, caches = total + value, [*caches, cache]
-            grads = {name: grads[name] + g[name] for name in grads} or g
+            for name in grads:
+                grads[name] += g[name]
+            grads = grads or g
         return total, grads, caches
 
     def generator_gradients(self, z: Array) -> tuple:
@@ -161,12 +164,14 @@ class GAN:
             self._update_mean(optimizer_g.t, group)
             return 0.0, 0.0
         share = len(x) / (n or len(x))
-        loss_d, grads, caches = self.discriminator_gradients(x, z_d)
-        optimizer_d.step(d.parameters, _gradient(d, grads, share, group), group)
+        with GradientVector(d, group) as memory:
+            loss_d, grads, caches = self.discriminator_gradients(x, z_d)
+        optimizer_d.step(memory.parameters, _scaled(memory.filled(grads), share), group)
         for cache in caches:
             d.update_running_stats(cache)
-        loss_g, grads, cache = self.generator_gradients(z_g)
-        optimizer_g.step(g.parameters, _gradient(g, grads, share, group), group)
+        with GradientVector(g, group) as memory:
+            loss_g, grads, cache = self.generator_gradients(z_g)
+        optimizer_g.step(memory.parameters, _scaled(memory.filled(grads), share), group)
         g.update_running_stats(cache)
         self._update_mean(optimizer_g.t, group)
         return loss_d, loss_g
@@ -316,13 +321,8 @@ class GAN:
         return (self.mean_generator or self.generator)(self.codes(n, seed, labels))
 
 
-def _gradient(model, grads, share, group):
-    """The gradient vector of a worker, times the share of its samples in the batch.
-
-    It is written to the memory of the group, where the other workers read it.
-    """
-    w = model.parameters
-    g = model.flatten(grads, group.buffer(w.size, w.dtype) if group.size > 1 else None)
+def _scaled(g, share):
+    """The gradient vector of a worker, times the share of its samples in the batch, in place."""
     if share != 1:
         g *= share
     return g

@@ -100,16 +100,20 @@ class Memory:
         self.size, self.arrays = size, arrays
         self.buffers = [zeros(max(capacity, FEW) * 8, np.uint8) for _ in range(size)]
         self.numbers = zeros((2, size, FEW), np.float64)
+        self.vectors: dict[tuple[int, int, Any], np.ndarray] = {}
 
     def vector(self, rank: int, n: int, dtype: Any) -> np.ndarray:
-        """Vector (n,) at the start of the buffer of a worker."""
-        buffer, length = self.buffers[rank], n * np.dtype(dtype).itemsize
-        require(
-            length <= len(buffer),
-            f"this group was started for vectors of at most {len(buffer) // 8:,} numbers; got "
-            f"{n:,}: start it by run(..., capacity={n})",
-        )
-        return buffer[:length].view(dtype)
+        """Vector (n,) at the start of the buffer of a worker, the same object in each call."""
+        key = rank, n, dtype
+        if key not in self.vectors:
+            buffer, length = self.buffers[rank], n * np.dtype(dtype).itemsize
+            require(
+                length <= len(buffer),
+                f"this group was started for vectors of at most {len(buffer) // 8:,} numbers; got "
+                f"{n:,}: start it by run(..., capacity={n})",
+            )
+            self.vectors[key] = buffer[:length].view(dtype)
+        return self.vectors[key]
 
 
 class SharedMemoryGroup(Group):
@@ -200,7 +204,7 @@ class SharedMemoryGroup(Group):
         if self.unread:
             self.barrier()
         buffer = self.buffer(len(vector), vector.dtype)
-        if not same_memory(vector, buffer):
+        if vector is not buffer and not same_memory(vector, buffer):
             buffer[...] = vector
 
     def _seen_by_all(self, array):
