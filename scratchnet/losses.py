@@ -27,9 +27,9 @@ from scratchnet.numerics import (
     kl_gradient,
     kl_to_standard_normal,
     relu,
+    sigmoid,
     softplus,
     sum_log,
-    sum_log1p,
 )
 from scratchnet.validation import check_bool, check_float
 
@@ -177,8 +177,8 @@ class BinaryCrossEntropy(Loss):
     from logits x           p = sigmoid(x)
                             L = 1/n sum softplus(x) - t x          dL/dx = 1/n (p - t)
 
-    The form from logits is exact for every x. A probability p may have been rounded to 0 or 1: in
-    the logarithms p and 1 - p are at least eps, and p (1 - p) in the gradient, too, with the eps of
+    The form from logits has no logarithm of 0: it is right to eps for every x. A probability p may
+    have been rounded to 0 or 1: in the logarithms p and 1 - p are at least eps, and p (1 - p) in the gradient, too, with the eps of
     the precision (1.2e-7 in float32). So an entry costs at most 16 nats instead of infinity, as in
     Keras.
 
@@ -212,12 +212,13 @@ class BinaryCrossEntropy(Loss):
         self._check(prediction, target)
         xp, t = xp_of(prediction, target), target
         if self.from_logits:
-            x = prediction
-            e = xp.exp(-xp.abs(x))
+            x, p = prediction, sigmoid(prediction)
+            q = 1 - p
             costs = relu(x)
             costs -= t * x
-            total = sum_log1p(e) + costs.sum()  # log(1 + e) + max(x, 0) = softplus(x)
-            return total / self._n(x), (x, t, e)
+            # softplus(x) = max(x, 0) + log(1 + exp(-abs(x))) = max(x, 0) - log max(p, q)
+            total = costs.sum() - sum_log(xp.maximum(p, q, out=q), at_least=0.5)
+            return total / self._n(x), (p, t)
         p = prediction
         eps = xp.finfo(p.dtype).eps
         q = xp.clip(1 - p, eps, 1)
@@ -237,24 +238,18 @@ class BinaryCrossEntropy(Loss):
         return -(t * log_p + (1 - t) * log_q)
 
     def backward(self, cache):
-        if self.from_logits:
-            x, t, e = cache  # e = exp(-abs(x))
-            dx = 1 - e
-            dx *= x > 0
-            dx += e  # 1 where x > 0, otherwise e
-            dx /= 1 + e  # p = sigmoid(x): 1 / (1 + exp(-x)), or exp(x) / (exp(x) + 1)
-            dx -= t
-            dx /= self._n(x)
-            return dx
         p, t = cache
+        d = p - t
+        if self.from_logits:
+            d /= self._n(p)
+            return d
         xp = xp_of(p)
         variance = 1 - p
         variance *= p
         variance = xp.clip(variance, xp.finfo(p.dtype).eps, 1)
         variance *= self._n(p)
-        dp = p - t
-        dp /= variance
-        return dp
+        d /= variance
+        return d
 
 
 class KLToStandardNormal(Loss):

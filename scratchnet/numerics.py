@@ -3,7 +3,7 @@
 Each function takes and returns arrays of one floating-point dtype, NumPy or CuPy.
 """
 
-import operator
+import math
 
 from scratchnet.backend import on_host, overflow_to_infinity, xp_of
 
@@ -87,50 +87,31 @@ def log1p(e):
     return y
 
 
-def sum_log1p(e):
-    """Sum of log(1 + e) over all entries of e in [0, 1], with few logarithms.
+def sum_log(q, at_least=None):
+    """Sum of log q over all entries of q, which lie between `at_least` and 1.
 
-    Plain form: ``xp.log1p(e).sum()``, with the same result up to rounding. In CPU memory, where a
-    logarithm takes as long as twenty products, two factors become one,
+    Plain form: ``xp.log(q).sum()``, with the same result up to rounding. In CPU memory, where a
+    logarithm takes as long as twenty products, it is the sum of the logarithms of products of 2, 4,
+    8, 16 or 32 entries: of so many that no product can underflow.
 
-        (1 + a) (1 + b) = 1 + c        with c = a + b + a b
-
-    which halves the number of logarithms. After four times c is at most 2^16 - 1. A small e keeps
-    its digits, which it would lose in 1 + e.
-
-    >>> import numpy as np
-    >>> sum_log1p(np.array([1.0, 0.0, 1e-20])) == np.log(2)
-    np.True_
-    """
-    if not on_host(e):
-        return xp_of(e).log1p(e).sum()
-    return log1p(_in_pairs(e, 4, lambda a, b: a + b + a * b)).sum()
-
-
-def sum_log(q):
-    """Sum of log q over all entries of q in [eps, 1], eps that of the precision.
-
-    Plain form: ``xp.log(q).sum()``, with the same result up to rounding. In CPU memory it is the
-    sum of the logarithms of products of four entries, which are at least eps^4 and do not underflow
-    (2e-28 in float32).
+    Parameters
+        at_least   lower bound of the entries; None: eps of their precision
 
     >>> import numpy as np
     >>> sum_log(np.array([1.0, 0.5, 0.5])) == np.log(0.25)
     np.True_
     """
+    xp = xp_of(q)
     if not on_host(q):
-        return xp_of(q).log(q).sum()
-    return xp_of(q).log(_in_pairs(q, 2, operator.mul)).sum()
-
-
-def _in_pairs(x, times, combine):
-    """The entries of x as a vector of half the length, pairs (a, b) combined; so `times` times."""
-    x = x.reshape(-1)
-    for _ in range(times):
-        half = x.size // 2
-        pairs = combine(x[:half], x[half : 2 * half])
-        x = pairs if x.size == 2 * half else xp_of(x).append(pairs, x[-1:])
-    return x
+        return xp.log(q).sum()
+    finfo = xp.finfo(q.dtype)
+    entries = math.log(finfo.tiny) / math.log(finfo.eps if at_least is None else at_least)
+    q = q.reshape(-1)
+    for _ in range(min(5, int(math.log2(entries)))):
+        half = q.size // 2
+        pairs = q[:half] * q[half : 2 * half]
+        q = pairs if q.size == 2 * half else xp.append(pairs, q[-1:])
+    return xp.log(q).sum()
 
 
 def softplus(x):

@@ -6,14 +6,17 @@ for a large model of dense layers this copy takes up to a tenth of the step. In 
 
     dW = xp.matmul(x.T, dy, out=memory_for(W))          # out=None: a new array
 
-Only `Dense` does so. All other layers return new arrays, which are copied as before.
+Only `Dense` does so. All other layers return new arrays, which are copied as before. On a GPU all are
+copied, by one kernel: the copy of each bias alone would be a kernel of its own.
 """
 
 import contextvars
 from collections.abc import Collection
 from typing import Any
 
-from scratchnet.backend import Array, xp_of
+import numpy as np
+
+from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.layers.parameters import one_vector
 
 _current: contextvars.ContextVar[Any] = contextvars.ContextVar("scratchnet_gradients", default=None)
@@ -31,8 +34,8 @@ class GradientVector:
 
     Attributes
         parameters   the trainable parameters (P,), see `Layer.parameters`
-        vector       memory for their gradients (P,)
-        places       {path: view of the vector with the shape of the parameter}
+        vector       memory for their gradients (P,); None on a GPU
+        places       {path: view of the vector with the shape of the parameter, or None}
 
     >>> import numpy as np
     >>> from scratchnet.layers import Dense
@@ -49,14 +52,17 @@ class GradientVector:
     def __init__(self, model: Any, group: Any = None):
         items = model.parameter_items(trainable_only=True)
         w = self.parameters = one_vector([p for _, p in items])
-        self.title = model.title
+        self.title, self.vector = model.title, None
+        self.places, self._free = dict.fromkeys(path for path, _ in items), {}
+        if not on_host(w):
+            return
         shared = group is not None and group.size > 1
-        self.vector = group.buffer(w.size, w.dtype) if shared else xp_of(w).empty_like(w)
-        self.places, self._free, start = {}, {}, 0
+        self.vector, start = group.buffer(w.size, w.dtype) if shared else np.empty_like(w), 0
         for path, p in items:
             stop = start + p.value.size
-            self.places[path] = self.vector[start:stop].reshape(p.value.shape)  # a view
-            self._free[p], start = self.places[path], stop
+            place = self.vector[start:stop].reshape(p.value.shape)  # a view, not a copy
+            self.places[path] = self._free[p] = place
+            start = stop
 
     def __enter__(self) -> "GradientVector":
         self._token = _current.set(self)
@@ -79,6 +85,8 @@ class GradientVector:
         ValueError if a gradient is missing, or has another size or dtype than its parameter.
         """
         check_complete(self.title, self.places, grads)
+        if self.vector is None:
+            return xp_of(self.parameters).concatenate([grads[p].reshape(-1) for p in self.places])
         for path, place in self.places.items():
             g = grads[path]
             if g is place:
