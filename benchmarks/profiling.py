@@ -36,11 +36,14 @@ def profile(model, steps):
     """Time the parts of the average step: [(part, ms forward, ms backward), ...]."""
     from scratchnet.optimizers import Adam
     from scratchnet.training import train_step
+    from scratchnet.training_step import sigmoid_before
 
     net, loss = model.scratchnet()
     optimizer, clock = Adam(LEARNING_RATE), Clock()
     parts = {path: layer for path, layer in net.named_layers().items() if not layer.children}
-    parts["loss"] = loss
+    if (sigmoid := sigmoid_before(net, loss)) is not None:  # its time is that of the loss
+        parts = {path: layer for path, layer in parts.items() if layer is not sigmoid}
+    parts["loss"] = type(loss)
     for name, part in parts.items():
         clock.watch(part, "forward", name, "forward")
         clock.watch(part, "backward", name, "backward")

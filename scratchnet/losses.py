@@ -178,9 +178,10 @@ class BinaryCrossEntropy(Loss):
                             L = 1/n sum softplus(x) - t x          dL/dx = 1/n (p - t)
 
     The form from logits has no logarithm of 0: it is right to eps for every x. A probability p may
-    have been rounded to 0 or 1: in the logarithms p and 1 - p are at least eps, and p (1 - p) in the gradient, too, with the eps of
-    the precision (1.2e-7 in float32). So an entry costs at most 16 nats instead of infinity, as in
-    Keras.
+    have been rounded to 0 or 1: in the logarithms p and 1 - p are at least eps, and p (1 - p) in
+    the gradient, too, with the eps of the precision (1.2e-7 in float32). So an entry costs at most
+    16 nats instead of infinity, as in Keras. A training step of a model that ends with `Sigmoid`
+    uses the form from logits, see `training_step.sigmoid_before`.
 
     Parameters
         from_logits   True: predictions are logits x, the numbers before the sigmoid

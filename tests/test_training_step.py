@@ -1,5 +1,7 @@
 """Training step: shards and workers give the numbers of the whole batch."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from cases import CASES, bits, built, example, over, read_only
@@ -17,13 +19,15 @@ from scratchnet.layers import (
     MaxPooling2D,
     ReLU,
     Sequential,
+    Sigmoid,
     UpSampling2D,
     WeightRegularization,
 )
-from scratchnet.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
+from scratchnet.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from scratchnet.optimizers import SGD, Adam
 from scratchnet.training import fit, train_step
-from scratchnet.training_step import joined, shards, step
+from scratchnet.training_step import joined, shards, sigmoid_before, step
+from scratchnet.xray import xray
 
 IMAGE = (28, 28, 1)
 X = np.random.default_rng(5).random((70, *IMAGE), dtype=np.float32)  # two shards of 35
@@ -209,3 +213,107 @@ def test_a_users_loss_sees_the_whole_batch_of_a_convolutional_model():
     expected = ((model(x) - t) ** 2).sum()
     value, _, _ = train_step(model, Summed(), SGD(1e-9), x, t, workers=1)
     assert value == pytest.approx(expected, rel=1e-5)
+
+
+# ------------------------------------------------------------- a sigmoid and its cross-entropy
+
+
+def coder(last=Sigmoid, between=()):
+    decoder = Sequential([Dense(8), ReLU(), *between, Dense(4), last()])
+    return built(Sequential([Dense(3), ReLU(), decoder])).astype("float64")
+
+
+def layer_by_layer(model, loss, x, target):
+    """Loss, prediction and gradient of a step in which every layer and the loss are called."""
+    y, cache = model.forward(x, train=True)
+    value, loss_cache = loss.forward(y, target)
+    return value, y, model.flatten(model.weight_gradients(loss.backward(loss_cache), cache))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "per_sample"])
+@pytest.mark.parametrize("penalty", [0, 0.1])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_step_from_logits_is_that_of_the_layers(reduction, penalty, workers):
+    model = coder(between=[ActivityRegularization(l2=penalty)] if penalty else ())
+    loss = BinaryCrossEntropy(reduction=reduction)
+    assert sigmoid_before(model, loss) is model.layers[-1].layers[-1]
+    x = np.random.default_rng(0).random((10, 4))
+    value, y, g = layer_by_layer(model, loss, x, x)
+    before = model.parameters.copy()
+    seen, _, prediction = train_step(model, loss, SGD(1.0), x, x, workers)
+    np.testing.assert_allclose(before - model.parameters, g, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(seen, value, rtol=1e-12)
+    np.testing.assert_allclose(prediction, y, rtol=1e-12)
+
+
+def test_a_step_from_logits_is_right_where_a_probability_is_rounded_to_1():
+    model = Sequential([Dense(1, use_bias=False), Sigmoid()])
+    model.build((1,), 0)
+    model.layers[0].W = np.array([[40.0]])
+    x, target = np.ones((2, 1), "float32"), np.array([[0.0], [1.0]], "float32")
+    assert layer_by_layer(model, BinaryCrossEntropy(), x, target)[2] == 0
+    value, *_ = train_step(model, BinaryCrossEntropy(), SGD(1.0), x, target, 1)
+    assert value == 20  # the mean of 40 and 0
+    assert model.layers[0].W == 39.5  # the mean of p - t = 1 and 0
+
+
+class OwnSigmoid(Sigmoid):
+    pass
+
+
+class OwnModel(Sequential):
+    pass
+
+
+class OwnLoss(BinaryCrossEntropy):
+    pass
+
+
+def test_other_layers_models_and_losses_are_called_as_they_are():
+    model, loss = coder(), BinaryCrossEntropy()
+    assert sigmoid_before(coder(OwnSigmoid), loss) is None
+    assert sigmoid_before(OwnModel(model.layers), loss) is None
+    assert sigmoid_before(Sequential([OwnModel(model.layers)]), loss) is None
+    assert sigmoid_before(model, OwnLoss()) is None
+    assert sigmoid_before(model, BinaryCrossEntropy(from_logits=True)) is None
+    assert sigmoid_before(model, MeanSquaredError()) is None
+    assert sigmoid_before(coder(ReLU), loss) is None
+    assert sigmoid_before(Sequential([]), loss) is None
+
+
+def test_a_model_without_its_last_layer_is_that_of_the_layers_before():
+    model = coder()
+    before = Sequential([*model.layers[:-1], *model.layers[-1].layers[:-1]])
+    built(before)
+    x = np.random.default_rng(0).random((10, 4))
+    y, cache = model.forward(x, train=True, but_last=True)
+    expected, expected_cache = before.forward(x, train=True)
+    assert bits([y]) == bits([expected])
+    assert bits([model.input_gradient(y, cache)]) == bits(
+        [before.input_gradient(y, expected_cache)]
+    )
+    for part in (lambda *a: a[0].weight_gradients(*a[1:]), lambda *a: a[0].backward(*a[1:])[1]):
+        found, wanted = part(model, y, cache), part(before, y, expected_cache)
+        assert bits([*found.values()]) == bits([*wanted.values()])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_xray_records_the_sigmoid_and_changes_no_bit(workers):
+    x = np.random.default_rng(0).random((10, 4))
+
+    def trained(record):
+        model = coder()
+        with xray(model) if record else contextlib.nullcontext() as seen:
+            options = {"loss": BinaryCrossEntropy(), "optimizer": SGD(0.1), "batch_size": 10}
+            fit(model, x, x, epochs=2, shuffle=False, verbose=False, workers=workers, **options)
+        return bits([model.parameters]), seen
+
+    (plain, _), (recorded, seen) = trained(False), trained(True)
+    assert plain == recorded
+    single = xray(coder(), x, x, BinaryCrossEntropy())  # every layer called, in one piece
+    assert seen.values.keys() == single.values.keys()
+    for measure, of_layer in single.values.items():
+        assert of_layer.keys() == seen.values[measure].keys()
+        for name, (number,) in of_layer.items():
+            if measure != "update" and workers == 1:
+                np.testing.assert_allclose(seen.values[measure][name][0], number, rtol=1e-9)

@@ -64,7 +64,7 @@ class Dense(Layer):
         dx = dy @ self.W.T if need_dx else None  # (N, M) (M, D) -> (N, D)
         if not need_grads:
             return dx, {}
-        # dW = x^T dy. In a training step the product is written into the vector of all gradients
+        # dW = x.T @ dy; in a training step it is written into the vector of all gradients at once
         dW = xp_of(x).matmul(x.T, dy, out=memory_for(self.params["W"]))  # (D, N) (N, M) -> (D, M)
         if not self.use_bias:
             return dx, {"W": dW}

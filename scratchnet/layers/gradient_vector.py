@@ -6,8 +6,8 @@ for a large model of dense layers this copy takes up to a tenth of the step. In 
 
     dW = xp.matmul(x.T, dy, out=memory_for(W))          # out=None: a new array
 
-Only `Dense` does so. All other layers return new arrays, which are copied as before. On a GPU all are
-copied, by one kernel: the copy of each bias alone would be a kernel of its own.
+Only `Dense` does so. All other layers return new arrays, which are copied as before. On a GPU all
+are copied, by one kernel: the copy of each bias alone would be a kernel of its own.
 """
 
 import contextvars

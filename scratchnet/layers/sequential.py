@@ -77,10 +77,20 @@ class Sequential(Composite):
         check_is_array(self, x)
         self.check_shape(x)
 
-    def forward(self, x, train=False, mask=None, initial_state=None):
+    def forward(self, x, train=False, mask=None, initial_state=None, but_last=False):
+        """Compute (y, caches), caches a list with that of each layer.
+
+        Parameters
+            but_last   True: without the last layer, or that of the last Sequential inside. The
+                       caches are then one fewer, and `backward` begins at the last of them
+        """
         caches, states = [], initial_state or [None] * len(self.layers)
-        for layer, state in zip(self.layers, states, strict=True):
+        for i, (layer, state) in enumerate(zip(self.layers, states, strict=True), 1):
             options = options_for(layer, mask, state)
+            if but_last and i == len(self.layers):
+                if not isinstance(layer, Sequential):
+                    break
+                options["but_last"] = True
             x, cache = layer.forward(x, train, **options)  # y of a layer is x of the next
             mask = layer.output_mask(cache, mask)
             caches.append(cache)
@@ -127,7 +137,7 @@ class Sequential(Composite):
         return None if all(state is None for state in states) else tuple(states)
 
     def sublayer_caches(self, caches):
-        return zip(self.layers, caches, strict=True)
+        return zip(self.layers, caches, strict=False)  # see but_last of `forward`
 
     def summary(self) -> str:
         """Table of the layers with output shapes, numbers of parameters and caches, as text."""
