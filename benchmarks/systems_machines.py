@@ -23,12 +23,12 @@ SETTINGS = {
     "dbn": {"layers": (1000, 1000, 1000), "pretrain": 4, "rate": 0.1, "epochs": 15},
     "dbm": {
         "layers": (500, 1000),
-        "pretrain": 8,
+        "pretrain": 20,
         "pretrain_rate": 0.05,
-        "joint_epochs": 10,
+        "joint_epochs": 45,
         "rate": 0.01,
         "sweeps": 3,
-        "epochs": 15,
+        "epochs": 30,
     },
 }
 QUICK = 300  # training images

@@ -31,7 +31,8 @@ ORDER = {
         data plots pages xray lesson notebook compare zoo exercises play doctor cli __main__
     """.split(),
     "scratchnet.layers": """
-        plain shapes parameters base * conv summary sequential skip weight_regularization
+        plain shapes parameters gradient_vector base * conv summary sequential skip
+        weight_regularization
     """.split(),
     "scratchnet.layers.conv": "im2col padding space_to_depth fast_paths *".split(),
     "scratchnet.parallel": """

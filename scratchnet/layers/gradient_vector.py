@@ -14,8 +14,6 @@ import contextvars
 from collections.abc import Collection
 from typing import Any
 
-import numpy as np
-
 from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.layers.parameters import one_vector
 
@@ -57,7 +55,8 @@ class GradientVector:
         if not on_host(w):
             return
         shared = group is not None and group.size > 1
-        self.vector, start = group.buffer(w.size, w.dtype) if shared else np.empty_like(w), 0
+        self.vector = group.buffer(w.size, w.dtype) if shared else xp_of(w).empty_like(w)
+        start = 0
         for path, p in items:
             stop = start + p.value.size
             place = self.vector[start:stop].reshape(p.value.shape)  # a view, not a copy

@@ -1,7 +1,7 @@
 """Answer to lesson 15: the pictures of the grid, encoded again.
 
-Every code with a length below 2 is found again within 0.5, and more than half of the others.
-Those that are not found lie at the edges and in the corners of the grid: there the prior N(0, I)
+With five seeds, 28 to 32 of the 32 codes with a length below 2 are found again within 0.5, and 38
+to 50 of the other 68. Those that are not found lie at the edges and in the corners of the grid: there the prior N(0, I)
 puts hardly a code, and hardly a training picture was encoded there, so that the decoder was never
 corrected. Their pictures equal those further inside, and the encoder returns a code further
 inside.
