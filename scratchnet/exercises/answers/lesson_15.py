@@ -1,10 +1,10 @@
 """Answer to lesson 15: the pictures of the grid, encoded again.
 
 With five seeds, 28 to 32 of the 32 codes with a length below 2 are found again within 0.5, and 38
-to 50 of the other 68. Those that are not found lie at the edges and in the corners of the grid: there the prior N(0, I)
-puts hardly a code, and hardly a training picture was encoded there, so that the decoder was never
-corrected. Their pictures equal those further inside, and the encoder returns a code further
-inside.
+to 50 of the other 68. Those that are not found lie at the edges and in the corners of the grid:
+there the prior N(0, I) puts hardly a code, and hardly a training picture was encoded there, so that
+the decoder was never corrected. Their pictures equal those further inside, and the encoder returns
+a code further inside.
 """
 
 import numpy as np
