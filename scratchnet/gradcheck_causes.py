@@ -122,6 +122,19 @@ def _quantities(evidence, name):
                 found |= {f"1 - {option}": 1 - value, f"{option}^2": value**2}
             elif len(sizes) == 1:
                 found[f"{option}^2"] = value**2
+    return found | _equal_entries(evidence.subject)
+
+
+def _equal_entries(subject):
+    """{words: value} of the parameters of a layer whose entries are all one number.
+
+    A product with such a parameter, if forgotten, is a factor like any other.
+    """
+    found = {}
+    for path, value in subject.named_parameters().items() if isinstance(subject, Layer) else ():
+        first = float(value.reshape(-1)[0]) if value.size else 0.0
+        if first not in (0, 1, -1) and bool((value == first).all()):
+            found[f"every entry of {path}"] = first
     return found
 
 

@@ -115,8 +115,10 @@ def scaled(value: float, inverse: bool, words: list[str]) -> str:
     remedy = "a division by it is missing, or a sum where a mean belongs"
     if inverse:
         remedy = "one division by it too many, or a mean where a sum belongs"
-    if isinstance(value, float):  # an option of the layer
-        remedy = "look for a division by it" if inverse else "look for a product with it"
+    if isinstance(value, float):  # an option of the layer, or a parameter
+        remedy = "look for a product with it, or a division by it that is missing"
+        if inverse:
+            remedy = "look for a division by it, or a product with it that is missing"
     return f"and {value:.6g} is {' or '.join(likely[:2])}: {remedy}"
 
 

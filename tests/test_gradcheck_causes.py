@@ -6,7 +6,7 @@ from faults import RNG, X, changed, compare
 from refusals import model_of
 
 from scratchnet.gradcheck import gradcheck
-from scratchnet.layers import Dense, Sigmoid, SimpleRNN
+from scratchnet.layers import Dense, Layer, Sigmoid, SimpleRNN
 from scratchnet.losses import (
     BinaryCrossEntropy,
     KLToStandardNormal,
@@ -123,6 +123,22 @@ def test_the_attribute_that_is_stored_on_the_layer_is_named(layer, pattern):
 
 
 # -------------------------------------------------------------------------------- no false causes
+
+
+def test_a_product_with_a_parameter_of_equal_entries_is_named_when_it_is_missing():
+    class Scale(Layer):
+        def build(self, input_shape, rng):
+            self.add("g", np.full(input_shape, 1.5))  # 1 / 1.5 is 2 / 3, and x has 3 features
+            return input_shape
+
+        def forward(self, x, train=False):
+            return x * self.g, x
+
+        def backward(self, dy, x):
+            return dy, {"g": (dy * x).sum(axis=0)}
+
+    report = str(gradcheck(Scale(), X[:, :3]))
+    assert "1.5 is every entry of g" in report and "a product with it that is missing" in report
 
 
 def test_a_right_layer_has_no_cause():
