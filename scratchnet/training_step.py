@@ -96,7 +96,8 @@ def shard_gradients(
         y, cache = model.forward(x, train=True)
         loss_of_y = with_mask(loss, y, model.input_mask(cache))
     else:  # y are logits
-        y, cache = model.forward(x, train=True, but_last=True)
+        options: dict[str, Any] = {"but_last": True}  # of Sequential
+        y, cache = model.forward(x, train=True, **options)
         loss_of_y = BinaryCrossEntropy(from_logits=True, reduction=loss.reduction)
     value, loss_cache = loss_of_y.forward(y, target)
     dy, penalty = loss_of_y.backward(loss_cache), model.penalty(cache)

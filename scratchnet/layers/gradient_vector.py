@@ -51,7 +51,8 @@ class GradientVector:
         items = model.parameter_items(trainable_only=True)
         w = self.parameters = one_vector([p for _, p in items])
         self.title, self.vector = model.title, None
-        self.places, self._free = dict.fromkeys(path for path, _ in items), {}
+        self.places: dict[str, Any] = dict.fromkeys(path for path, _ in items)
+        self._free: dict[Any, Array] = {}
         if not on_host(w):
             return
         shared = group is not None and group.size > 1
