@@ -110,7 +110,7 @@ def shard_gradients(
     if before != 1:  # dy has fewer numbers than the gradient, usually
         dy = dy * before
     if sigmoid is not None:
-        show(sigmoid, loss, y, target, before)
+        call_if_recorded(sigmoid, loss, y, target, before)
         y, _ = loss_cache  # probabilities
     with memory or GradientVector(model) as memory:
         g = memory.filled(model.weight_gradients(dy, cache))
@@ -140,7 +140,9 @@ def sigmoid_before(model: Layer, loss: Loss) -> Sigmoid | None:
     return model if type(model) is Sigmoid else None
 
 
-def show(sigmoid: Sigmoid, loss: Loss, logits: Array, target: Array, factor: float) -> None:
+def call_if_recorded(
+    sigmoid: Sigmoid, loss: Loss, logits: Array, target: Array, factor: float
+) -> None:
     """Call the methods of the layer, if an X-ray records them; the step does not need them."""
     if "forward" in vars(sigmoid):
         p, cache = sigmoid.forward(logits, train=True)

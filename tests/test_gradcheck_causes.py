@@ -122,9 +122,6 @@ def test_the_attribute_that_is_stored_on_the_layer_is_named(layer, pattern):
         gradcheck(layer, X)
 
 
-# -------------------------------------------------------------------------------- no false causes
-
-
 def test_a_product_with_a_parameter_of_equal_entries_is_named_when_it_is_missing():
     class Scale(Layer):
         def build(self, input_shape, rng):
@@ -139,6 +136,9 @@ def test_a_product_with_a_parameter_of_equal_entries_is_named_when_it_is_missing
 
     report = str(gradcheck(Scale(), X[:, :3]))
     assert "1.5 is every entry of g" in report and "a product with it that is missing" in report
+
+
+# -------------------------------------------------------------------------------- no false causes
 
 
 def test_a_right_layer_has_no_cause():

@@ -19,9 +19,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from scratchnet.backend import RNG, Array, as_float_dtype, as_rng, to_device, xp_of
+from scratchnet.backend import RNG, Array, as_float_dtype, as_rng, to_device
 from scratchnet.hints import WithHints, hint_for
-from scratchnet.layers.gradient_vector import check_complete
+from scratchnet.layers.gradient_vector import concatenated
 from scratchnet.layers.parameters import Parameter, one_vector
 from scratchnet.layers.shapes import (
     ShapeError,
@@ -316,16 +316,10 @@ class Layer(WithHints):
         """
         return one_vector([p for _, p in self.parameter_items(trainable_only=True)])
 
-    def flatten(self, grads: dict[str, Array], out: Array = None) -> Array:
-        """Join the gradients {path: array} to one vector (P,), in the order of `parameters`.
-
-        Parameters
-            out   a vector (P,) to write to; None: a new one
-        """
+    def flatten(self, grads: dict[str, Array]) -> Array:
+        """Join the gradients {path: array} to one vector (P,), in the order of `parameters`."""
         paths = [path for path, _ in self.parameter_items(trainable_only=True)]
-        check_complete(self.title, paths, grads)
-        parts = [grads[path].reshape(-1) for path in paths]
-        return xp_of(*parts).concatenate(parts, out=out)
+        return concatenated(self.title, paths, grads)
 
     @property
     def n_parameters(self) -> int:

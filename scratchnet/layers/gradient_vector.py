@@ -84,9 +84,9 @@ class GradientVector:
 
         ValueError if a gradient is missing, or has another size or dtype than its parameter.
         """
-        check_complete(self.title, self.places, grads)
         if self.vector is None:
-            return xp_of(self.parameters).concatenate([grads[p].reshape(-1) for p in self.places])
+            return concatenated(self.title, self.places, grads)
+        check_complete(self.title, self.places, grads)
         for path, place in self.places.items():
             g = grads[path]
             if g is place:
@@ -98,6 +98,13 @@ class GradientVector:
                 )
             place[...] = g.reshape(place.shape)
         return self.vector
+
+
+def concatenated(title: str, paths: Collection[str], grads: dict[str, Array]) -> Array:
+    """New vector (P,) of the gradients of these paths; ValueError if one is missing."""
+    check_complete(title, paths, grads)
+    parts = [grads[path].reshape(-1) for path in paths]
+    return xp_of(*parts).concatenate(parts)
 
 
 def check_complete(title: str, paths: Collection[str], grads: dict[str, Array]) -> None:

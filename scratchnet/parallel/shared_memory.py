@@ -94,6 +94,7 @@ class Memory:
     Attributes
         buffers    one array of bytes for each worker, for a vector or an array of it
         numbers    (2, size, 512), the numbers of `all_reduce`, in turn in the first and second half
+        vectors    the views of `vector` that were asked for before
     """
 
     def __init__(self, size: int, capacity: int, arrays: Sequence[np.ndarray], zeros: Any):
