@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_info
 
 from scratchnet import __version__
 from scratchnet.backend import gpu_description, gpu_problem
+from scratchnet.compiled import numba_description
 from scratchnet.data import cache_dir
 from scratchnet.parallel import choose, cores
 
@@ -40,6 +41,7 @@ def findings() -> Iterator[tuple[str, str]]:
         yield "BLAS", f"{api} {version}, {threads} threads ({owner})"
     if not pools:
         yield "BLAS", "unknown to threadpoolctl"
+    yield "Numba", numba_description()
     wheels = [f"{wheel} {version}" for wheel in CUPY if (version := _version(wheel))]
     yield "CuPy", ", ".join(wheels) or "not installed"
     if len(wheels) > 1:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from scratchnet.backend import Array, on_host, to_device, xp_of
 from scratchnet.clipping import Clip, ClipByGlobalNorm, ClipByValue
+from scratchnet.compiled import adam_loop, compiled
 from scratchnet.hints import WithHints
 from scratchnet.parallel.group import Alone, Group, chunks
 from scratchnet.schedules import Schedule, rate_at
@@ -337,23 +338,33 @@ class Adam(Optimizer):
         self.beta_2 = self.option("beta_2", beta_2, at_least=0, below=1)
         self.epsilon = self.option("epsilon", epsilon, above=0)
 
+    def make_slots(self, w: Array) -> dict[str, Array]:
+        compiled(adam_loop, w, numbers=4)  # once, before processes are forked
+        return super().make_slots(w)
+
     def update(self, w, g, rate, M, V):
-        """Compute `plain_adam` in place, with one temporary array a, from running sums.
+        """Compute `plain_adam` in place, from running sums: with Numba as a loop, see `adam_loop`.
 
         With M = b1 M + g, V = b2 V + g^2 and c = sqrt((1 - b2^t) / (1 - b2)), m = (1 - b1) M and
         m^ / (sqrt(v^) + epsilon) = M / (sqrt(V) + epsilon c) * c (1 - b1) / (1 - b1^t).
         """
-        xp, b1, b2, t = xp_of(w), self.beta_1, self.beta_2, self.t
+        b1, b2, t = self.beta_1, self.beta_2, self.t
         c = ((1 - b2**t) / (1 - b2)) ** 0.5
+        epsilon, rate = self.epsilon * c, rate * c * (1 - b1) / (1 - b1**t)
+        loop = compiled(adam_loop, w, numbers=4)
+        if loop is not None:
+            loop(w, g, M, V, *map(w.dtype.type, (b1, b2, epsilon, rate)))
+            return
+        xp = xp_of(w)  # otherwise with one temporary array a
         M *= b1
         M += g
         V *= b2
         a = g * g
         V += a
         xp.sqrt(V, out=a)
-        a += self.epsilon * c
+        a += epsilon
         xp.divide(M, a, out=a)
-        a *= rate * c * (1 - b1) / (1 - b1**t)
+        a *= rate
         w -= a
 
 

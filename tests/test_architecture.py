@@ -22,8 +22,9 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # "*" is every module that the list does not name.
 ORDER = {
     "scratchnet": """
-        __init__ paths archives validation hints batch_rows backend inputs numerics parallel
-        initializers layers loss_base cross_entropy losses schedules metrics clipping optimizers
+        __init__ paths archives validation hints batch_rows backend inputs numerics compiled
+        parallel initializers layers loss_base cross_entropy losses schedules metrics clipping
+        optimizers
         saving exchange workers training_checks training_run training_step training
         sequence_training callbacks gradcheck_contract gradcheck_patterns gradcheck_factors
         gradcheck_formulas gradcheck_retries gradcheck_causes gradcheck gradcheck_cases
@@ -195,6 +196,10 @@ def test_a_test_file_lies_where_the_module_lies_that_it_tests():
 
 def test_cupy_is_known_to_the_backend_alone():
     assert users("cupy") | users("cupyx") == {"backend.py"}
+
+
+def test_numba_is_known_to_one_module_alone():
+    assert users("numba") == {"compiled.py"}
 
 
 def test_matplotlib_is_known_to_the_plots_alone():

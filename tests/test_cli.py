@@ -151,6 +151,14 @@ def test_doctor_says_in_one_sentence_why_there_is_no_gpu(capsys, monkeypatch):
     assert doctor(capsys)["GPU"] == "not usable: no driver in this test"
 
 
+def test_doctor_shows_the_version_of_numba_or_why_it_is_not_used(capsys, monkeypatch):
+    monkeypatch.setattr("scratchnet.compiled.numba_problem", lambda: "needs another NumPy")
+    assert doctor(capsys)["Numba"] == "not used: needs another NumPy"
+    monkeypatch.setattr("scratchnet.compiled.numba_problem", lambda: None)
+    monkeypatch.setattr("importlib.metadata.version", lambda package: f"1.0 of {package}")
+    assert doctor(capsys)["Numba"] == "1.0 of numba"
+
+
 def test_doctor_describes_a_gpu(capsys):
     with fake_cupy.installed():
         assert doctor(capsys)["GPU"].startswith("stand-in, driver for CUDA 13.0")

@@ -1,0 +1,107 @@
+"""Compiled loops: the bits of NumPy, with and without Numba, in one process and in several."""
+
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+from cases import bits, built
+
+from scratchnet import compiled as module
+from scratchnet.compiled import LEAST, adam_loop, compiled, numba_problem
+from scratchnet.layers import Dense, ReLU, Sequential
+from scratchnet.losses import MeanSquaredError
+from scratchnet.optimizers import Adam, AdamW, ClipByGlobalNorm
+from scratchnet.training import fit
+
+needs_numba = pytest.mark.skipif(
+    importlib.util.find_spec("numba") is None, reason='Numba is missing: pip install -e ".[numba]"'
+)
+
+
+@pytest.fixture
+def without_numba(monkeypatch):
+    """Numba as if it were not installed."""
+    monkeypatch.setitem(sys.modules, "numba", None)
+    numba_problem.cache_clear()
+    yield
+    numba_problem.cache_clear()
+
+
+def updates(make, dtype, n):
+    """Parameters and slots after 40 updates by gradients of all sizes, the smallest subnormal."""
+    rng, optimizer = np.random.default_rng(0), make()
+    w = rng.standard_normal(n).astype(dtype)
+    for _ in range(40):
+        g = rng.standard_normal(n) * 10 ** rng.uniform(-42, 6, n)
+        g[:: n // 10] = 0
+        optimizer.step(w, g.astype(dtype))
+    return [bits(a) for a in (w, *optimizer.vectors.values())]
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("make", [Adam, AdamW, lambda: Adam(0.01, 0.5, 0.9, 1e-3)])
+@pytest.mark.parametrize("n", [LEAST, 10 * LEAST + 7])
+def test_the_loop_of_adam_has_the_bits_of_its_numpy_form(make, n, dtype, monkeypatch):
+    calls, of_numba = [], module._compiled
+
+    def counted(*arguments):
+        loop = of_numba(*arguments)
+        return lambda *values: (calls.append(1), loop(*values))
+
+    monkeypatch.setattr(module, "_compiled", counted)
+    with_loop = updates(make, dtype, n)
+    assert calls
+    monkeypatch.setattr(module, "LEAST", n + 1)
+    assert updates(make, dtype, n) == with_loop
+
+
+def test_the_loop_in_python_has_the_bits_of_the_numpy_form():
+    rng = np.random.default_rng(0)
+    w, g, M, V = (rng.random(50, "float32") for _ in range(4))
+    expected = [a.copy() for a in (w, M, V)]
+    optimizer = Adam()
+    optimizer.t = 3
+    optimizer.update(expected[0], g, 0.001, *expected[1:])
+    c = ((1 - 0.999**3) / (1 - 0.999)) ** 0.5
+    numbers = 0.9, 0.999, 1e-8 * c, 0.001 * c * (1 - 0.9) / (1 - 0.9**3)
+    adam_loop(w, g, M, V, *map(np.float32, numbers))
+    assert [bits(a) for a in (w, M, V)] == [bits(a) for a in expected]
+
+
+@needs_numba
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("clip", [None, ClipByGlobalNorm(0.01)])
+def test_training_has_the_same_bits_with_and_without_numba(workers, clip, monkeypatch):
+    x = np.random.default_rng(0).random((64, 200), dtype=np.float32)
+
+    def run():
+        model = built(Sequential([Dense(100), ReLU(), Dense(200)]), (200,))
+        options = {"loss": MeanSquaredError(), "optimizer": Adam(clip=clip), "epochs": 2}
+        fit(model, x, x, **options, workers=workers, verbose=False)
+        return bits(model.parameters)
+
+    with_loop = run()
+    monkeypatch.setattr(module, "LEAST", 1 << 40)
+    assert run() == with_loop
+
+
+def test_without_numba_there_is_no_loop_and_a_reason(without_numba):
+    assert compiled(adam_loop, np.zeros(LEAST), numbers=4) is None
+    assert "numba" in numba_problem()
+
+
+@needs_numba
+def test_a_short_vector_is_left_to_numpy():
+    assert compiled(adam_loop, np.zeros(LEAST - 1), numbers=4) is None
+    assert compiled(adam_loop, np.zeros(LEAST), numbers=4) is not None
+
+
+@needs_numba
+def test_division_by_zero_in_a_loop_gives_infinity():
+    w, g, M, V = np.zeros((4, LEAST), "float32")
+    M += 1
+    one, zero = np.float32(1), np.float32(0)
+    compiled(adam_loop, w, numbers=4)(w, g, M, V, one, one, zero, one)
+    assert (w == -np.inf).all()
