@@ -79,11 +79,12 @@ class Training:
 
     def step_of(self, group, mine, optimizers):
         """Function that makes one step as a worker of the group, with the rows `mine`."""
-        from scratchnet.training_step import step
+        from scratchnet.training_step import TrainingStep
 
         (model,), (optimizer,) = self.models, optimizers
         x, target = self.x[mine], self.target[mine]
-        return lambda: step(model, self.loss, optimizer, x, target, group, self.samples)
+        step = TrainingStep(model, self.loss, optimizer, group)
+        return lambda: step(x, target, self.samples)
 
 
 class OnWorkers:

@@ -43,7 +43,7 @@ from scratchnet.training_run import (
     run_epochs,
     run_settings,
 )
-from scratchnet.training_step import on_threads, own_counter, step
+from scratchnet.training_step import TrainingStep, on_threads, own_counter
 from scratchnet.validation import check_bool, check_positive_int
 from scratchnet.workers import (
     WorkersOption,
@@ -348,16 +348,17 @@ def _epoch(run, loss, whole_loss, data, metrics, workers, verbose):
         """All steps of the epoch, as one worker of the group."""
         numbers, own = EpochNumbers(metrics), own_counter(optimizer, group, run.group)
         quiet = not verbose or group.rank > 0
+        step = TrainingStep(model, loss, own, group)
         bar = tqdm(steps, label, len(steps), leave=False, disable=True if quiet else None)
         with batch_rows(several=group.size > 1) as rows:
             for batch, n_batch in zip(bar, sizes, strict=True):
                 mine = rows.set(rows_of(group, n_batch), n_batch)
                 x_mine, t_mine = part_of(x, batch, mine), part_of(target, batch, mine)
                 numbers.found_nan |= nan_in_rows([(x, x_mine), (target, t_mine)])
-                of_batch = loss
+                of_batch = None
                 if weights is not None:
                     of_batch = WeightedLoss(loss, part_of(weights, batch, mine))
-                results = step(model, of_batch, own, x_mine, t_mine, group, n_batch)
+                results = step(x_mine, t_mine, n_batch, of_batch)
                 numbers.add_step(results, t_mine)
         return numbers.read(group, sizes)
 

@@ -71,53 +71,135 @@ def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
     return list(itertools.starmap(slice, itertools.pairwise(edges)))
 
 
-def shard_gradients(
-    model: Layer,
-    loss: Loss,
-    x: Array,
-    target: Array,
-    share: float = 1.0,
-    group: Group = ALONE,
-    memory: GradientVector | None = None,
-) -> tuple:
-    """Return (loss, penalty, gradient vector, prediction, weight) of a part of a batch.
+class TrainingStep:
+    """The training step of a model, a function that is called with one batch after the other.
 
-    The weight is that of the loss in a mean over parts: the number of samples, or of real steps
-    where a layer masks steps.
+    What is the same in each step is found once, by the constructor: until the last call do not
+    freeze layers, and do not move the parameters to another vector.
 
     Parameters
-        share   of the part in the batch, by which the gradient is multiplied
-        group   of a worker whose loss has a mask: its share of the real steps takes the place of
-                `share`
-        memory  of the gradient; None: new memory
+        loss, optimizer   of all steps; a call may have another loss
+        group             of this worker
+
+    >>> import numpy as np
+    >>> from scratchnet.layers import Dense
+    >>> from scratchnet.losses import MeanSquaredError
+    >>> from scratchnet.optimizers import SGD
+    >>> model, x = Dense(1, kernel_initializer="zeros"), np.ones((4, 2), dtype="float32")
+    >>> model.build((2,), 0)
+    (1,)
+    >>> step = TrainingStep(model, MeanSquaredError(), SGD(0.1))
+    >>> [round(float(step(x, x[:, :1])[0]), 2) for _ in range(3)]  # the loss
+    [1.0, 0.16, 0.03]
     """
-    sigmoid = sigmoid_before(model, loss)
-    if sigmoid is None:
-        y, cache = model.forward(x, train=True)
-        loss_of_y = with_mask(loss, y, model.input_mask(cache))
-    else:  # y are logits
-        options: dict[str, Any] = {"but_last": True}  # of Sequential
-        y, cache = model.forward(x, train=True, **options)
-        loss_of_y = BinaryCrossEntropy(from_logits=True, reduction=loss.reduction)
-    value, loss_cache = loss_of_y.forward(y, target)
-    dy, penalty = loss_of_y.backward(loss_cache), model.penalty(cache)
-    weight, share_of_loss = batch_weight(loss_of_y, y, target), share
-    if group.size > 1 and masks_steps(model):
-        (total,) = group.all_reduce([weight])
-        share_of_loss = weight / max(total, 1)
-    has_penalty = type(penalty) not in (int, float)
-    before = share_of_loss / share if has_penalty else share_of_loss
-    if before != 1:  # dy has fewer numbers than the gradient, usually
-        dy = dy * before
-    if sigmoid is not None:
-        call_if_recorded(sigmoid, loss, y, target, before)
-        y, _ = loss_cache  # probabilities
-    with memory or GradientVector(model) as memory:
-        g = memory.filled(model.weight_gradients(dy, cache))
-    if share != 1 and has_penalty:  # the gradient of a penalty does not depend on dy
-        g *= share
-    model.update_running_stats(cache)
-    return value, penalty, g, y, weight
+
+    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer, group: Group = ALONE):
+        self.model, self.loss, self.optimizer, self.group = model, loss, optimizer, group
+        self.memory = GradientVector(model, group)
+        self._later: GradientVector | None = None
+        self.masks_steps = masks_steps(model)
+        self.sigmoid = sigmoid_before(model, loss)
+        if self.sigmoid is not None:
+            self.loss_of_logits = BinaryCrossEntropy(from_logits=True, reduction=loss.reduction)
+        # most models have no layers with these methods, and need not be searched in each step
+        self.has_penalty = _defines(model, "penalty")
+        self.has_mask = _defines(model, "input_mask")
+        self.has_running_stats = _defines(model, "update_running_stats")
+        self._shards: dict[tuple, list[slice]] = {}  # shape of x -> shards
+
+    def __call__(
+        self, x: Array, target: Array, n: int | None = None, loss: Loss | None = None
+    ) -> tuple:
+        """Update the parameters once; return (loss, penalty, prediction, weight) of the rows x.
+
+        The weight is that of the loss in a mean over parts of a batch: the number of samples, or of
+        real steps where a layer masks steps.
+
+        Parameters
+            x, target   this worker's rows of the batch
+            n           samples of the batch; None: x is the whole batch
+            loss        of this batch, for example with its weights; None: that of all steps
+        """
+        n = len(x) if n is None else n
+        w = self.memory.parameters
+        if not len(x):  # more workers than samples
+            if self.masks_steps:
+                self.group.all_reduce([0])
+            self.optimizer.step(w, w * 0, self.group)
+            return 0.0, 0.0, None, 0
+        if loss is None and x.shape not in self._shards:
+            self._shards[x.shape] = shards(self.model, self.loss, x)
+        parts = self._shards[x.shape] if loss is None else shards(self.model, loss, x)
+        results, g = [], None
+        for s in parts:
+            memory = self.memory if g is None else self._memory_of_later_shards()
+            g_s, result = self.gradient(x[s], target[s], (s.stop - s.start) / n, memory, loss)
+            if g is None:
+                g = g_s
+            else:
+                g += g_s
+            results.append(result)
+        self.optimizer.step(w, g, self.group)
+        return joined(results)
+
+    def gradient(
+        self,
+        x: Array,
+        target: Array,
+        share: float,
+        memory: GradientVector,
+        loss: Loss | None = None,
+    ) -> tuple:
+        """Return (g, (loss, penalty, prediction, weight)) of a part of a batch, g a vector (P,).
+
+        Parameters
+            share   of the part in the batch, by which the gradient is multiplied; of a worker whose
+                    loss has a mask its share of the real steps takes this place
+            memory  for g
+            loss    see `__call__`
+        """
+        model, sigmoid = self.model, self.sigmoid if loss is None else None
+        if sigmoid is None:
+            y, cache = model.forward(x, train=True)
+            mask = model.input_mask(cache) if self.has_mask else None
+            loss_of_y = with_mask(loss or self.loss, y, mask)
+        else:  # y are logits
+            options: dict[str, Any] = {"but_last": True}  # of Sequential
+            y, cache = model.forward(x, train=True, **options)
+            loss_of_y = self.loss_of_logits
+        value, loss_cache = loss_of_y.forward(y, target)
+        dy, penalty = loss_of_y.backward(loss_cache), 0
+        if self.has_penalty:
+            penalty = model.penalty(cache)
+        weight, share_of_loss = batch_weight(loss_of_y, y, target), share
+        if self.group.size > 1 and self.masks_steps:
+            (total,) = self.group.all_reduce([weight])
+            share_of_loss = weight / max(total, 1)
+        has_penalty = type(penalty) not in (int, float)
+        before = share_of_loss / share if has_penalty else share_of_loss
+        if before != 1:  # dy has fewer numbers than the gradient, usually
+            dy = dy * before
+        if sigmoid is not None:
+            call_if_recorded(sigmoid, self.loss, y, target, before)
+            y, _ = loss_cache  # probabilities
+        with memory:
+            g = memory.filled(model.weight_gradients(dy, cache))
+        if share != 1 and has_penalty:  # the gradient of a penalty does not depend on dy
+            g *= share
+        if self.has_running_stats:
+            model.update_running_stats(cache)
+        return g, (value, penalty, y, weight)
+
+    def _memory_of_later_shards(self):
+        """Memory for the gradients of all shards of a batch but the first, one after the other."""
+        self._later = self._later or GradientVector(self.model)
+        return self._later
+
+
+def _defines(model: Layer, method: str) -> bool:
+    """Whether the class of a layer in the model has its own form of a method of `Layer`."""
+    layers = model.named_layers().values()
+    return any(getattr(type(layer), method) is not getattr(Layer, method) for layer in layers)
 
 
 def sigmoid_before(model: Layer, loss: Loss) -> Sigmoid | None:
@@ -155,66 +237,27 @@ def masks_steps(model: Layer) -> bool:
     return model.mask_value is not None or any(map(masks_steps, model.children.values()))
 
 
-def step(
-    model: Layer,
-    loss: Loss,
-    optimizer: Optimizer,
-    x: Array,
-    target: Array,
-    group: Group = ALONE,
-    n: int | None = None,
-) -> tuple:
-    """Update the parameters once; return (loss, penalty, prediction, weight) of the rows x.
-
-    Parameters
-        x, target   this worker's rows of the batch
-        n           samples of the batch; None: x is the whole batch
-    """
-    n = len(x) if n is None else n
-    memory = GradientVector(model, group)
-    w = memory.parameters
-    if not len(x):  # more workers than samples
-        if masks_steps(model):
-            group.all_reduce([0])
-        optimizer.step(w, w * 0, group)
-        return 0.0, 0.0, None, 0
-    results, g = [], None
-    for s in shards(model, loss, x):
-        x_s, t_s, share = x[s], target[s], (s.stop - s.start) / n
-        value, penalty, g_s, y, weight = shard_gradients(
-            model, loss, x_s, t_s, share, group, memory if g is None else None
-        )
-        if g is None:
-            g = g_s
-        else:
-            g += g_s
-        results.append((value, penalty, y, weight))
-    optimizer.step(w, g, group)
-    return joined(results)
-
-
 def on_threads(
     workers: WorkersOption, model: Layer, loss: Loss, optimizer: Optimizer, x: Array, target: Array
 ) -> tuple:
-    """`step` for a whole batch on several threads, or for a worker's rows in a Group."""
+    """One step for a whole batch on several threads, or for a worker's rows in a Group."""
     if isinstance(workers, Group):
         (n,) = workers.all_reduce([len(x)])
-        return step(model, loss, optimizer, x, target, workers, int(n))
+        return TrainingStep(model, loss, optimizer, workers)(x, target, int(n))
     size = workers.size if isinstance(workers, Workers) else workers
     if size is None:
         size = worker_count([model], len(x), MIN_OPERATIONS_OF_A_THREAD)
     alone = size == 1 or not on_host(x) or choose(size)[0] in ("alone", "mpi")
     if alone or not splits_batch(model, loss):
-        return step(model, loss, optimizer, x, target)
+        return TrainingStep(model, loss, optimizer)(x, target)
     results: list[Any] = [None] * size
 
     def work(group):
         mine = rows_of(group, len(x))
         with batch_rows(several=True) as rows:
             rows.set(mine, len(x))
-            results[group.rank] = step(
-                model, loss, own_counter(optimizer, group), x[mine], target[mine], group, len(x)
-            )
+            step = TrainingStep(model, loss, own_counter(optimizer, group), group)
+            results[group.rank] = step(x[mine], target[mine], len(x))
 
     arrays = share(model, optimizer, "threads")
     run(work, size, "threads", arrays=arrays, capacity=arrays[-1].size)

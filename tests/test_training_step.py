@@ -23,10 +23,16 @@ from scratchnet.layers import (
     UpSampling2D,
     WeightRegularization,
 )
-from scratchnet.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
+from scratchnet.losses import (
+    BinaryCrossEntropy,
+    Loss,
+    MeanSquaredError,
+    SoftmaxCrossEntropy,
+    WeightedLoss,
+)
 from scratchnet.optimizers import SGD, Adam
 from scratchnet.training import fit, train_step
-from scratchnet.training_step import joined, shards, sigmoid_before, step
+from scratchnet.training_step import TrainingStep, joined, shards, sigmoid_before
 from scratchnet.xray import xray
 
 IMAGE = (28, 28, 1)
@@ -63,7 +69,7 @@ def test_the_shards_of_a_batch_have_the_gradient_of_the_whole_batch():
     value, loss_cache = LOSS.forward(y, X)
     whole = model.flatten(model.weight_gradients(LOSS.backward(loss_cache), cache))
     before = model.parameters.copy()
-    seen, penalty, prediction, weight = step(model, LOSS, SGD(1.0), X, X)
+    seen, penalty, prediction, weight = TrainingStep(model, LOSS, SGD(1.0))(X, X)
     # float32 sums in another order; the step is read off the parameters, so it rounds once more
     np.testing.assert_allclose(before - model.parameters, whole, rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose([seen, penalty, weight], [value, 0, 70], rtol=1e-6)
@@ -156,6 +162,48 @@ def test_results_of_parts_are_weighted_by_their_samples():
 def test_an_invalid_number_of_workers_raises_an_error(workers):
     with pytest.raises((TypeError, ValueError), match="train_step expects workers"):
         train_step(autoencoder(), LOSS, SGD(), X, X, workers)
+
+
+MODELS = {  # each with something that a step finds only in some models
+    "shards": (autoencoder, LOSS),
+    "running averages": (lambda: autoencoder(BatchNormalization()), LOSS),
+    "penalty": (lambda: autoencoder(ActivityRegularization(0.1)), LOSS),
+    "weight penalty": (lambda: autoencoder(WeightRegularization(Conv2D(3, 1), l2=0.1)), LOSS),
+    "sigmoid": (
+        lambda: built(Sequential([Conv2D(1, 3, padding="same"), Sigmoid()]), IMAGE),
+        BinaryCrossEntropy(),
+    ),
+    "dense": (lambda: built(Sequential([Flatten(), Dense(9), ReLU(), Dense(784)]), IMAGE), None),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_steps_of_one_object_are_those_of_a_new_object_each(name):
+    make, loss = MODELS[name]
+    loss, target = loss or MeanSquaredError(), X if loss else X.reshape(70, -1)
+    batches = [slice(0, 70), slice(0, 70), slice(10, 40), slice(0, 0), slice(0, 70)]
+    weights = WeightedLoss(loss, np.linspace(0, 1, 30, dtype="float32"))
+
+    def trained(one_object):
+        model, optimizer = make(), Adam()
+        step, results = TrainingStep(model, loss, optimizer), []
+        for s in batches:
+            if not one_object:
+                step = TrainingStep(model, loss, optimizer)
+            own = weights if s == slice(10, 40) else None
+            results.append(step(X[s], target[s], 70, own))
+        return model.parameters, [*model.named_state().values()], results
+
+    assert bits(trained(one_object=True)) == bits(trained(one_object=False))
+
+
+@pytest.mark.parametrize("name", ["penalty", "weight penalty", "running averages"])
+def test_a_step_finds_penalties_and_running_averages(name):
+    model = MODELS[name][0]()
+    before = bits([*model.named_state().values()])
+    _, penalty, _, _ = TrainingStep(model, LOSS, Adam())(X, X)
+    assert (penalty > 0) == ("penalty" in name)
+    assert (bits([*model.named_state().values()]) != before) == ("averages" in name)
 
 
 # ------------------------------------------------------- parts of a user, which declare nothing

@@ -23,7 +23,8 @@ _current: contextvars.ContextVar[Any] = contextvars.ContextVar("scratchnet_gradi
 class GradientVector:
     """Vector (P,) for the gradients of a model, and the place in it of each parameter.
 
-    As a context it is the memory of one backward pass, and of the worker that runs it.
+    As a context it is the memory of one backward pass, and of the worker that runs it. The next
+    pass writes to the same memory.
 
     Parameters
         model    a built layer
@@ -52,7 +53,8 @@ class GradientVector:
         w = self.parameters = one_vector([p for _, p in items])
         self.title, self.vector = model.title, None
         self.places: dict[str, Any] = dict.fromkeys(path for path, _ in items)
-        self._free: dict[Any, Array] = {}
+        self._place_of: dict[Any, Array] = {}
+        self._free: dict[Any, Array] = {}  # the places that no layer has taken yet
         if not on_host(w):
             return
         shared = group is not None and group.size > 1
@@ -61,11 +63,11 @@ class GradientVector:
         for path, p in items:
             stop = start + p.value.size
             place = self.vector[start:stop].reshape(p.value.shape)  # a view, not a copy
-            self.places[path] = self._free[p] = place
+            self.places[path] = self._place_of[p] = place
             start = stop
 
     def __enter__(self) -> "GradientVector":
-        self._token = _current.set(self)
+        self._token, self._free = _current.set(self), self._place_of.copy()
         return self
 
     def __exit__(self, *error: Any) -> None:
