@@ -7,6 +7,27 @@ import math
 
 from scratchnet.backend import on_host, overflow_to_infinity, xp_of
 
+FEW_ROWS = 64  # at most, see `times_transposed`
+
+
+def times_transposed(dy, W):
+    """Matrix product dy W^T of (N, M) and (D, M), a new array (N, D).
+
+    Plain form: ``dy @ W.T``, with the same result up to rounding. In CPU memory and for at most 64
+    rows, fewer than those and the columns of W, it is computed as (W dy^T)^T. A product begins with
+    copies of its factors, and on processors with AVX-512 BLAS takes so long to copy a transposed W
+    that transposing dy and the result, both small, saves a third of the time.
+
+    >>> import numpy as np
+    >>> times_transposed(np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+    array([[1., 2., 3.]])
+    """
+    if len(dy) > min(FEW_ROWS, *W.shape) or not on_host(dy):
+        return dy @ W.T
+    xp = xp_of(dy)
+    dx_transposed = W @ xp.ascontiguousarray(dy.T)  # (D, M) (M, N) -> (D, N)
+    return xp.ascontiguousarray(dx_transposed.T)
+
 
 def relu(x, out=None):
     """Positive part max(x, 0), elementwise.

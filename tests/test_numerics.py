@@ -18,6 +18,7 @@ from scratchnet.numerics import (
     softmax,
     softplus,
     sum_log,
+    times_transposed,
 )
 
 EVERYWHERE = [0, 1e-30, 1e-9, 1e-3, 0.1, 1, 3, 10, 17, 36, 88, 90, 700, 750, 1000, 1e30]
@@ -131,6 +132,19 @@ def test_relu_is_the_maximum_with_zero(shape, dtype):
     x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
     for view in (x, x[::-1], x[..., ::2], x.T):
         assert_array_equal(strictly(relu, view), np.maximum(view, 0))
+
+
+@every_precision
+@pytest.mark.parametrize("n", [0, 1, 31, 32, 64, 65, 200])
+@pytest.mark.parametrize("d, m", [(70, 90), (90, 32), (1, 1), (64, 64), (100, 0)])
+def test_a_product_with_a_transposed_matrix_is_that_of_its_plain_form(n, d, m, dtype):
+    rng = np.random.default_rng(0)
+    dy, W = (rng.standard_normal(shape).astype(dtype) for shape in ((n, m), (d, m)))
+    for a in (dy, dy[::-1], dy.copy(order="F")):
+        dx = times_transposed(read_only(a), read_only(W))
+        exact = a.astype("float64") @ W.T.astype("float64")
+        assert dx.dtype == dtype and dx.shape == (n, d) and dx.flags.c_contiguous
+        assert_allclose(dx, exact, rtol=0, atol=2 * np.sqrt(m + 1) * 8 * np.finfo(dtype).eps)
 
 
 @given(x=arrays("float32", 50, elements=st.floats(-120, 120, width=32)))

@@ -4,6 +4,7 @@ from scratchnet.backend import xp_of, zeros
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
 from scratchnet.layers.gradient_vector import memory_for
+from scratchnet.numerics import times_transposed
 from scratchnet.validation import check_bool, check_positive_int
 
 
@@ -61,7 +62,7 @@ class Dense(Layer):
                          used, this saves a third of the layer's products
             need_grads   False: {} instead of the gradients, in a model that is not trained
         """
-        dx = dy @ self.W.T if need_dx else None  # (N, M) (M, D) -> (N, D)
+        dx = times_transposed(dy, self.W) if need_dx else None  # (N, M) (M, D) -> (N, D)
         if not need_grads:
             return dx, {}
         # dW = x.T @ dy; in a training step it is written into the vector of all gradients at once
