@@ -32,6 +32,7 @@ from scratchnet.gradcheck_contract import (
     check_layer,
     check_loss,
     check_precision,
+    check_running_averages,
     explain_noise,
     is_float,
     parts_of,
@@ -182,6 +183,8 @@ def gradcheck(
             checked = _CheckedLoss(subject, x, target)
         else:
             checked = _CheckedLayer(subject, x, target, loss, train, seed)
+        if isinstance(checked.subject, Layer):
+            check_running_averages(checked.subject, checked.forward)
         y, cache = checked.forward()
         if any(not np.array_equal(a, b) for a, b in zip(y, checked.forward()[0], strict=True)):
             raise ValueError(

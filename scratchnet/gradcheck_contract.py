@@ -108,6 +108,25 @@ def check_precision(layer: Layer, x: Any, train: bool, seed: int) -> None:
             )
 
 
+def check_running_averages(layer: Layer, call: Callable) -> None:
+    """Raise ValueError if call(), a forward, changes the state of a layer or of one inside it.
+
+    >>> from scratchnet.layers import ReLU
+    >>> check_running_averages(ReLU(), lambda: None)
+    """
+    layers = layer.named_layers().values()
+    before = [copy.deepcopy(part.state) for part in layers]
+    call()
+    for part, old in zip(layers, before, strict=True):
+        changed = [name for name, value in part.state.items() if not _equal(value, old.get(name))]
+        if changed:
+            raise ValueError(
+                f"{part.title}: forward changes the running averages {' and '.join(changed)}: put "
+                "the values of the batch into the cache, and change the averages in "
+                "update_running_stats(cache)"
+            )
+
+
 def stored_by(layer: Layer, call: Callable) -> list[str]:
     """Names of the attributes of a layer, or of one inside it, that call() sets to new values.
 
@@ -121,7 +140,7 @@ def stored_by(layer: Layer, call: Callable) -> list[str]:
     call()
     missing = object()
     return [
-        f"self.{name}"
+        f"self.{name}" + ("" if part is layer else f" of {part.title}")
         for part, old in zip(layers, before, strict=True)
         for name, value in vars(part).items()
         if name not in ("rng", "params", "state", "children")
@@ -138,7 +157,10 @@ def explain_noise(subject: Layer | Loss, forward: Callable) -> str:
     """
     stored = stored_by(subject, forward) if isinstance(subject, Layer) else []
     if stored:
-        return f"forward changes {' and '.join(stored)}; store nothing on the layer"
+        return (
+            f"forward changes {' and '.join(stored)}; store nothing on the layer, and change "
+            "running averages, in self.state, only in update_running_stats(cache)"
+        )
     return "draw random numbers from self.rng, and store nothing on the layer"
 
 

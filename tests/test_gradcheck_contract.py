@@ -124,6 +124,44 @@ def test_gradcheck_finds_what_is_stored_on_the_layer():
     says(complaint(SquareOfX(), X), r"\bstor|on the layer|interleav|cache")
 
 
+class Averages(Double):
+    """Changes its running average in forward, with and without a dependence of y on it."""
+
+    factor = 0
+
+    def build(self, input_shape, rng):
+        self.state["moving_mean"] = np.zeros(input_shape)
+        return input_shape
+
+    def forward(self, x, train=False):
+        self.state["moving_mean"] = 0.9 * self.state["moving_mean"] + 0.1 * x.mean(axis=0)
+        return 2 * x + self.factor * self.state["moving_mean"], None
+
+
+@pytest.mark.parametrize("factor", [0, 1])
+def test_gradcheck_names_a_layer_whose_forward_changes_running_averages(factor):
+    layer = Averages()
+    layer.factor = factor
+    model = model_of([Dense(3), layer], (5,))
+    says(complaint(model, X), "Averages 'averages': .*moving_mean", "cache.*update_running_stats")
+    assert str(complaint(layer, X[:, :3])).startswith("Averages 'averages': forward changes the")
+
+
+class AveragesOnTheLayer(Double):
+    def build(self, input_shape, rng):
+        self.mean = np.zeros(input_shape)
+        return input_shape
+
+    def forward(self, x, train=False):
+        self.mean = self.mean + x.mean(axis=0)
+        return 2 * x + self.mean, None
+
+
+def test_gradcheck_names_the_inner_layer_that_stores_an_attribute():
+    model = model_of([Dense(3), AveragesOnTheLayer(name="inner")], (5,))
+    says(complaint(model, X), "self.mean of AveragesOnTheLayer 'inner'", "update_running_stats")
+
+
 class Centers(Double):
     """Subtracts the batch's mean and does not say that it needs the whole batch."""
 
