@@ -13,6 +13,11 @@ from pathlib import Path
 from scratchnet import __version__
 from scratchnet.validation import unknown_name
 
+_OWN_LAYERS = (
+    "layers of your own in Python: from scratchnet.gradcheck import gradcheck; "
+    "print(gradcheck(MyLayer(), x))"
+)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command of `scratchnet`.
@@ -66,7 +71,8 @@ def _run(arguments):
     command = commands.add_parser(
         "gradcheck",
         help="check the gradients of layers and losses",
-        epilog="Boltzmann machines: see scratchnet.boltzmann.check_gradient.",
+        epilog="Boltzmann machines are checked by scratchnet.boltzmann.check_gradient, "
+        + _OWN_LAYERS,
     )
     command.add_argument("name", nargs="?", help="only this layer or loss, with its tables")
     command.set_defaults(do=check_gradients)
@@ -197,12 +203,17 @@ def check_gradients(options):
     Prints a line for each layer or loss as soon as it is checked, and the table of each case that
     fails; with a name, the table of every case. Capitals, "_" and "-" in the name make no
     difference. Returns exit code 1 if a case fails. Boltzmann machines are checked by
-    `scratchnet.boltzmann.check_gradient`.
+    `scratchnet.boltzmann.check_gradient`, layers of one's own by `scratchnet.gradcheck.gradcheck`.
     """
     from scratchnet.gradcheck_cases import LAYERS, LOSSES, all_cases
 
     names = [*LAYERS, *LOSSES]
     if options.name is not None:
+        if options.name.endswith(".py"):
+            raise ValueError(
+                "gradcheck expects the name of a layer or loss of scratchnet; got the file "
+                f"{options.name!r}; check {_OWN_LAYERS}"
+            )
         names = [name for name in names if _plain(name) == _plain(options.name)]
         if not names:
             raise unknown_name("layer or loss", options.name, [*LAYERS, *LOSSES])

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backend import RNG, Array, float64, to_numpy, use_device
-from scratchnet.gradcheck_causes import find_causes
+from scratchnet.gradcheck_causes import find_causes, without_cause
 from scratchnet.gradcheck_contract import (
     check_layer,
     check_loss,
@@ -122,6 +122,7 @@ class Report:
             for row in (head, *cells)
         ]
         lines += [f"{row.name}: {row.cause}" for row in self.rows if row.cause]
+        lines += without_cause([r.name for r in self.rows if r.verdict == "WRONG" and not r.cause])
         verdict = "all gradients agree" if self.ok else "WRONG GRADIENT, see the table"
         lines += [f"{verdict} (largest relative error {self.error:.1e}, limit {self.tolerance:g})"]
         return "\n".join([self.title, *lines])

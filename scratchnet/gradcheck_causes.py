@@ -10,7 +10,7 @@ reproduces every entry. The explanations are in
     scratchnet.gradcheck_formulas   with x, y and dy
     scratchnet.gradcheck_retries    with further calls of backward, in which one thing is changed
 
-A gradient that no explanation reproduces has no cause in the report.
+For a gradient that no explanation reproduces, `without_cause` says what to do next.
 """
 
 import functools
@@ -47,6 +47,22 @@ def find_causes(evidence: Evidence, wrong: list[str]) -> dict[str, str]:
         if cause:
             causes[name] = cause
     return _shared(evidence, causes, wrong)
+
+
+def without_cause(names: list[str]) -> list[str]:
+    """Lines of a report about wrong arrays that have no cause: none, or one sentence.
+
+    >>> without_cause(["x"])
+    ['x: no known cause fits: keep one term in forward and backward, check, add the next one']
+    >>> without_cause(["dense/W", "dense/b"])
+    ['dense/W, dense/b: no known cause fits: check each layer alone: gradcheck(layer, its x)']
+    """
+    if not names:
+        return []
+    remedy = "keep one term in forward and backward, check, add the next one"
+    if any("/" in name for name in names):
+        remedy = "check each layer alone: gradcheck(layer, its x)"
+    return [f"{', '.join(names)}: no known cause fits: {remedy}"]
 
 
 def _cause(evidence, name):

@@ -43,6 +43,12 @@ def test_gradcheck_knows_names_in_any_case(capsys):
     assert "MeanSquaredError" in capsys.readouterr().out
 
 
+def test_the_help_of_gradcheck_names_the_function_for_a_layer_of_your_own(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["gradcheck", "--help"])
+    assert "print(gradcheck(MyLayer(), x))" in " ".join(capsys.readouterr().out.split())
+
+
 def test_gradcheck_prints_a_line_as_soon_as_a_layer_is_checked(monkeypatch, capsys):
     printed = []
 
@@ -91,6 +97,7 @@ def test_gradcheck_fails_with_exit_code_1_and_shows_the_table(monkeypatch, capsy
     "arguments, sentence",
     [
         (["gradcheck", "LSTMM"], "did you mean 'LSTM'?"),
+        (["gradcheck", "mine.py"], "print(gradcheck(MyLayer(), x))"),
         (["run", "99"], "unknown lesson '99'"),
         (["data", "mnits"], "did you mean 'mnist'?"),
     ],
