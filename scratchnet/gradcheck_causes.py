@@ -210,6 +210,7 @@ def _with_arguments(evidence, pair, arguments):
         if not evidence.checked.train and hasattr(evidence.subject, "epsilon"):
             yield lambda: formulas.constant_statistics(pair, dy, x)
         yield lambda: formulas.statistics_term(pair, x)
+        yield lambda: formulas.product(pair, dy, x, y)
 
 
 def _broadcasts(small, shape):

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from scratchnet.backend import Array
+from scratchnet.gradcheck_factors import near
 from scratchnet.gradcheck_patterns import CLOSE, Pair
 from scratchnet.numerics import sigmoid
 
@@ -97,6 +98,37 @@ def missing_term(pair: Pair, terms: dict[str, Array]) -> str | None:
         c = float(lacking @ values) / square if square else 0.0
         if c and pair.fits(pair.grad + c * term):
             return f"a term is missing: the gradient lacks {c:.6g} x {formula}"
+    return None
+
+
+def product(pair: Pair, dy: Array, x: Array, y: Array) -> str | None:
+    """A wrong term of dx = dy g(x) + dy x g'(x), the gradient of y = x g(x), with g(x) = y / x.
+
+    >>> x = np.array([0.5, 1.0, 2.0])
+    >>> s = sigmoid(x)
+    >>> right = s + x * s * (1 - s)
+    >>> product(Pair("x", (3,), s, np.arange(3), right), np.ones(3), x, x * s)
+    "for y = x g(x), dx is dy g(x) + dy x g'(x), with g(x) = y / x: the second term is missing"
+    """
+    if pair.numeric.size < 3 or not x.all():
+        return None
+    first = (dy * y / x).reshape(-1)[pair.indices]
+    second = pair.numeric - first
+    for name, term, other in (("second", second, first), ("first", first, second)):
+        square = float(term @ term)
+        if square <= CLOSE * float(pair.numeric @ pair.numeric):  # rounding, for example of y = x
+            continue
+        r = float((pair.analytic - other) @ term) / square
+        if (abs(pair.analytic - other - r * term) <= CLOSE * pair.scale).all():
+            state = f"is {r:.6g} times the right value"
+            if near(r, -1):
+                state = "has the wrong sign"
+            if abs(r) <= CLOSE:
+                state = "is missing"
+            return (
+                "for y = x g(x), dx is dy g(x) + dy x g'(x), with g(x) = y / x: "
+                f"the {name} term {state}"
+            )
     return None
 
 

@@ -18,6 +18,7 @@ from scratchnet.layers import (
     Softmax,
     Tanh,
 )
+from scratchnet.numerics import sigmoid
 
 fault = Faults()
 
@@ -157,6 +158,65 @@ class Residual(Layer):
 class NoShortcut(Residual):
     def backward(self, dy, x):
         return dy * np.cos(x), {}
+
+
+class SiLU(Layer):
+    """y = x s(beta x), as in CONTRIBUTING.md."""
+
+    beta = 1.3
+    signs = 1, 1
+
+    def forward(self, x, train=False):
+        s = sigmoid(self.beta * x)
+        return x * s, (x, s)
+
+    def backward(self, dy, cache):
+        (x, s), (a, b) = cache, self.signs
+        return dy * (a * s + b * self.beta * x * s * (1 - s)), {}
+
+
+@fault(X, {"x": r"y = x g\(x\).*the second term is missing"})
+class NoSecondTerm(SiLU):
+    signs = 1, 0
+
+
+@fault(X, {"x": "the second term has the wrong sign"})
+class SignOfSecondTerm(SiLU):
+    signs = 1, -1
+
+
+@fault(X, {"x": "the second term is 0.769231 times the right value"})
+class NoBeta(SiLU):
+    signs = 1, 1 / 1.3
+
+
+@fault(X, {"x": "the first term is missing"})
+class NoFirstTerm(SiLU):
+    signs = 0, 1
+
+
+@fault(X, {"x": "the first term has the wrong sign"})
+class SignOfFirstTerm(SiLU):
+    signs = -1, 1
+
+
+@fault(X, {"x": "^$"})
+class NoInnerDerivative(SiLU):
+    def backward(self, dy, cache):
+        x, s = cache
+        return dy * (s + self.beta * x * s), {}
+
+
+@fault(X, {"x": "^$"})
+class HalfOfASquare(Sigmoid):
+    """y = s(x)^2 is no product with x."""
+
+    def forward(self, x, train=False):
+        s = sigmoid(x)
+        return s * s, s
+
+    def backward(self, dy, s):
+        return dy * s * s, {}
 
 
 @fault(X, {"x": r"lacks -1 x y sum\(dy y\)"})
