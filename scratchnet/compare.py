@@ -2,7 +2,7 @@
 
 The second run has the flags given, the first one only those of them that say where and how long a
 lesson runs: --quick, --device, --parity and --workers. A run whose report.json exists is not
-repeated.
+repeated. The second run comes first, so that a wrong flag is reported before any training.
 """
 
 import json
@@ -35,10 +35,11 @@ def compare(lesson: Path, words: list[str]) -> Path:
             f"scratchnet compare {lesson.name[:2]} --break NAME"
         )
     out = _out(words)
-    folders = [_find_or_run(lesson, chosen, out) for chosen in (first, flags)]
+    second = _find_or_run(lesson, flags, out)  # before the first: a wrong flag ends it at once
+    folders = [_find_or_run(lesson, first, out), second]
     records = [_read(folder) for folder in folders]
-    names = [os.path.relpath(folder, folders[1]).replace(os.sep, "/") for folder in folders]
-    return write_comparison(folders[1] / "compare.html", records, names)
+    names = [os.path.relpath(folder, second).replace(os.sep, "/") for folder in folders]
+    return write_comparison(second / "compare.html", records, names)
 
 
 def common_flags(flags: list[str]) -> list[str]:

@@ -39,7 +39,7 @@ def runs(capfd):
 
 def test_missing_runs_are_run_once_and_both_are_on_the_page(lesson, capfd):
     page = compare.compare(lesson, ["--break", "fuse", "--quick"])
-    assert runs(capfd) == [["--quick"], ["--break", "fuse", "--quick"]]
+    assert runs(capfd) == [["--break", "fuse", "--quick"], ["--quick"]]
     assert page.parent.name == "01_dense_autoencoder-break-fuse-quick"
     text = page.read_text(encoding="ascii")
     assert "../01_dense_autoencoder-quick/01_line.png" in text and "it burns" in text
@@ -59,7 +59,7 @@ def test_quick_mode_of_the_environment_holds_for_both(lesson, monkeypatch, capfd
     monkeypatch.setenv("SCRATCHNET_QUICK", "1")
     page = compare.compare(lesson, ["--break", "fuse"])
     assert page.parent.name.endswith("quick")
-    assert runs(capfd) == [["--quick"], ["--break", "fuse", "--quick"]]
+    assert runs(capfd) == [["--break", "fuse", "--quick"], ["--quick"]]
 
 
 def test_flags_that_change_nothing_are_refused(lesson):
@@ -67,9 +67,10 @@ def test_flags_that_change_nothing_are_refused(lesson):
         compare.compare(lesson, ["--quick"])
 
 
-def test_a_run_that_fails_is_named(lesson):
+def test_a_wrong_flag_is_named_before_the_run_without_it(lesson, capfd):
     with pytest.raises(ValueError, match="01_dense_autoencoder.py --units many has failed"):
         compare.compare(lesson, ["--units", "many"])
+    assert runs(capfd) == [["--units", "many"]]
 
 
 def test_a_run_is_found_by_its_flags_and_its_lesson(tmp_path):
