@@ -67,6 +67,25 @@ def test_numbers():
     assert f"lists {len(FAULTS)} errors" in README
 
 
+def test_the_lessons_with_mnist_are_listed():
+    (listed,) = re.findall(
+        r"The lessons ([^.]*?) have `--dataset mnist`", README.replace("\n", " ")
+    )
+    named = set()
+    for first, last in re.findall(r"(\d+)(?: to (\d+))?", listed):
+        named |= set(range(int(first), int(last or first) + 1))
+    lessons = (ROOT / "lessons").glob("[0-9][0-9]_*.py")
+    texts = {int(path.name[:2]): path.read_text(encoding="ascii") for path in lessons}
+    assert named == {number for number, text in texts.items() if '"mnist": {' in text}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_shortened_layer_is_said_to_be_shortened(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    _, _, after = text.partition('return dx, {"W": dW, "b": db}\n```\n')
+    assert re.match(r"\n\*Shortened: \[.*?\]\([./]*scratchnet/layers/dense.py\)", after)
+
+
 def test_functions_named_beside_a_file_are_in_that_file():
     named = re.findall(r"`(\w+)` in \[.*?\]\((.*?)\)", README)
     assert len(named) == 2
