@@ -2,8 +2,8 @@ r"""
 32 - Bug zoo
 ============
 
-Fifty errors that people write by hand, the checks that find them, and what each does
-to training.
+Errors that people write by hand, the checks that find them, and what each does to
+training.
 
 **You will see**
 
