@@ -12,7 +12,7 @@ seen.
 - a network that trains with a wrong gradient, and the check that finds the mistake.
 
 **Facts**: 3 s on a laptop with the default data, scikit-learn's digits, bundled and
-enlarged to 28x28; 15 s with ``--dataset mnist``. Before this: 01, dense autoencoder.
+enlarged to 28x28; 25 s with ``--dataset mnist``. Before this: 01, dense autoencoder.
 Next: 03, PCA and a deep autoencoder. Paper: Rumelhart, Hinton and Williams (1986),
 Learning representations by back-propagating errors.
 

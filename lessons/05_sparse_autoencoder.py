@@ -11,7 +11,7 @@ Give a picture more numbers than it needs, and charge a penalty for each one it 
 - what these few units draw, next to the units of an autoencoder without a penalty.
 
 **Facts**: 15 s on a laptop with the default data, scikit-learn's digits, bundled and
-enlarged to 28x28; 10 minutes with ``--dataset mnist``. Before this: 04, width of the
+enlarged to 28x28; 18 minutes with ``--dataset mnist``. Before this: 04, width of the
 code. Next: 06, denoising. Paper: Olshausen and Field (1996), Emergence of simple-cell
 receptive field properties by learning a sparse code for natural images.
 

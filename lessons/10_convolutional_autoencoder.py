@@ -13,7 +13,7 @@ compresses it.
 - with how many numbers PCA does as well, and what each code keeps of a photograph.
 
 **Facts**: 20 s on a laptop with the default data, scikit-learn's digits, bundled and
-enlarged to 28x28; 6 minutes with ``--dataset mnist``. Before this: 09, convolution.
+enlarged to 28x28; 10 minutes with ``--dataset mnist``. Before this: 09, convolution.
 Next: 11, latent space. Paper: Masci and others (2011), Stacked convolutional
 auto-encoders for hierarchical feature extraction.
 

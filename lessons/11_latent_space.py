@@ -12,7 +12,7 @@ codes.
 - how well the classes are separated in the codes, and how well they were in the pixels.
 
 **Facts**: 25 s on a laptop with the default data, scikit-learn's digits, bundled and
-enlarged to 28x28; 10 minutes with ``--dataset mnist``. Before this: 10, convolutional
+enlarged to 28x28; 22 minutes with ``--dataset mnist``. Before this: 10, convolutional
 autoencoder. Next: 12, unpooling. Papers: Dumoulin and Visin (2016), A guide to
 convolution arithmetic for deep learning; van der Maaten and Hinton (2008), Visualizing
 data using t-SNE.

@@ -15,7 +15,7 @@ contributes.
   positions.
 
 **Facts**: 8 s on a laptop with the default data, scikit-learn's digits, bundled and
-enlarged to 28x28; 4 minutes with ``--dataset mnist``. Before this: 11, latent space.
+enlarged to 28x28; 6 minutes with ``--dataset mnist``. Before this: 11, latent space.
 Next: 13, face anomalies. Paper: Zeiler and Fergus (2014), Visualizing and understanding
 convolutional networks.
 

@@ -12,7 +12,7 @@ Train one network with and without noise in its code, and compare the two as gen
 - why the pictures of a VAE are blurred: each is an average of training pictures.
 
 **Facts**: 25 s on a laptop with the default data, scikit-learn's digits, which are
-bundled and enlarged to 28x28; 90 s with ``--dataset mnist``. Before this: 17, twenty
+bundled and enlarged to 28x28; 120 s with ``--dataset mnist``. Before this: 17, twenty
 dimensions. Next: 19, face VAE. Paper: Kingma and Welling (2014), Auto-encoding
 variational Bayes; for beta, Higgins and others (2017).
 

@@ -11,7 +11,7 @@ Train a network on normal days only; a day that the network cannot reproduce is 
 - a holiday that no model of single days can find: it looks like a Sunday.
 
 **Facts**: 10 s on a laptop with the default data, a generated series with five planted
-anomalies; 20 s with ``--dataset taxi``. Before this: 22, LSTM autoencoder. Next: 24,
+anomalies; 25 s with ``--dataset taxi``. Before this: 22, LSTM autoencoder. Next: 24,
 convolutional against LSTM. Papers: Malhotra and others (2016), LSTM-based
 encoder-decoder for multi-sensor anomaly detection; Lavin and Ahmad (2015), the Numenta
 Anomaly Benchmark.

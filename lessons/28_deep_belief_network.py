@@ -10,7 +10,7 @@ Train hidden layers one after the other without labels, and use few labels after
 - the test error with all labels, with 300 and with 100, pretrained and not;
 - how much of the advantage is left after a longer training from random weights.
 
-**Facts**: 60 s on a laptop with the default data, scikit-learn's digits, 8x8, bundled;
+**Facts**: 110 s on a laptop with the default data, scikit-learn's digits, 8x8, bundled;
 4 minutes with ``--dataset mnist``. Before this: 27, recommender. Next: 29, deep
 Boltzmann machine by hand. Paper: Hinton, Osindero and Teh (2006), A fast learning
 algorithm for deep belief nets.

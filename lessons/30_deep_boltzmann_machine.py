@@ -10,7 +10,7 @@ Train two hidden layers as one model, and compute how probable the model finds a
 - what pretraining contributes, and what joint training adds to it;
 - a second layer that is not used when the machine is trained from random weights.
 
-**Facts**: 15 s on a laptop with scikit-learn's digits, bundled; 5 minutes with
+**Facts**: 40 s on a laptop with scikit-learn's digits, bundled; 5 minutes with
 ``--dataset mnist``. Before this: 29, deep Boltzmann machine by hand. Next: 31,
 generating digits. Paper: Salakhutdinov and Hinton (2009), Deep Boltzmann machines.
 
