@@ -7,7 +7,17 @@ import pytest
 from cases import run
 from numpy.testing import assert_allclose
 
-from scratchnet.layers import ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from scratchnet.layers import (
+    ELU,
+    GELU,
+    SELU,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 
 E = math.exp(-1)
 S = 1 / (1 + E)  # the sigmoid at 1
@@ -73,3 +83,14 @@ def test_softmax_of_a_thousand_is_one(dtype):
         y, _, dx, _ = run(Softmax(), x, np.array([[1, 2], [1, 2]], dtype))
     assert y.tolist() == [[1, 0], [0.5, 0.5]]
     assert dx.tolist() == [[0, 0], [-0.25, 0.25]]
+
+
+@pytest.mark.parametrize("layer, a", [(ELU(), 1.0), (ELU(0.4), 0.4), (SELU(), SELU.s * SELU.a)])
+def test_the_slope_from_y_has_the_stated_rounding_error(layer, a):
+    x = np.linspace(-30, -1e-3, 20001, dtype="float32")[:, None]
+    slope = layer.backward(np.ones_like(x), layer.forward(x)[1])[0]
+    exact = a * np.exp(x.astype("float64"))
+    assert abs(slope - exact).max() < 2e-7 * a
+    near = x > -11
+    assert (abs(slope - exact)[near] < 0.01 * exact[near]).all()
+    assert not slope[x < -17.4].any() and slope[x > -17.3].all()
