@@ -21,7 +21,6 @@ import copy
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,6 +36,7 @@ from scratchnet.gradcheck_contract import (
     is_float,
     parts_of,
 )
+from scratchnet.gradcheck_differences import differences, rounding
 from scratchnet.gradcheck_retries import Evidence
 from scratchnet.layers.base import Layer
 from scratchnet.losses import Loss
@@ -44,7 +44,6 @@ from scratchnet.losses import Loss
 EPS = 1e-6  # the step: rounding errors are about 1e-16 / eps, those of curvature eps^2
 EPS_OF_A_LOSS = 1e-5  # larger, because one number for thousands of entries is rounded more
 TOLERANCE = 1e-6  # largest relative error that passes
-KINK = 1e-3  # relative difference of the slopes to the left and right, above which a step is a kink
 
 
 @dataclasses.dataclass
@@ -158,7 +157,8 @@ def gradcheck(
 
     The relative error of an entry is abs(analytic - numeric) / max(abs(analytic), abs(numeric), s).
     The floor s is the root mean square of the array's numeric gradient, and at least a thousandth
-    of that of all arrays: entries that are zero up to rounding then have a small error.
+    of that of all arrays, or up to a hundredth where y is so large that finite differences are
+    rounded that much: entries that are zero up to rounding then have a small error.
 
     The subject is copied (from a GPU to the CPU) and does not change. Raises ValueError or
     TypeError if it breaks another rule of the contract: two calls of forward with the same input
@@ -203,7 +203,8 @@ def gradcheck(
     if not probes:
         raise ValueError(f"{checked.title}: nothing to check, no parameters and an integer x")
     every = np.concatenate([numeric for _, numeric, _ in probes.values()])
-    floor = 1e-3 * _rms(every)
+    rms, rounded = _rms(every), rounding(y, R, eps)
+    floor = max(1e-3 * rms, min(rounded / tolerance, 1e-2 * rms))
     rows = [
         compared(name, array, grads.get(name), probes[name], floor, tolerance)
         for name, array in checked.arrays.items()
@@ -307,52 +308,6 @@ def _float64(x):
         return tuple(_float64(part) for part in x)
     x = to_numpy(x)
     return np.array(x, dtype=np.float64) if x.dtype.kind == "f" else x
-
-
-def differences(
-    f: Callable,
-    array: Array,
-    upstream: list,
-    eps: float,
-    samples: int | None,
-    rng: np.random.Generator,
-    indices: Array | None = None,
-) -> tuple:
-    """Finite differences of L = sum(R y) by the entries of an array that f() reads.
-
-    f() returns the arrays y, `upstream` contains an R for each; `indices` are the flat indices to
-    choose from, by default all. Returns (flat indices of the
-    entries, numeric gradient there, True at kinks).
-
-    >>> a, rng = np.array([3.0]), np.random.default_rng(0)
-    >>> _, numeric, _ = differences(lambda: [a**2], a, [1.0], 1e-6, None, rng)
-    >>> numeric.round(4)
-    array([6.])
-    """
-    if indices is None:
-        indices = np.arange(array.size)
-    if samples is not None and samples < len(indices):
-        indices = np.sort(rng.choice(array.size, samples, replace=False))
-    flat = array.flat  # to write here changes the array that f reads, whatever its memory layout
-    y0 = f()
-    numeric, kinks = np.zeros(len(indices)), np.zeros(len(indices), dtype=bool)
-    for k, i in enumerate(indices):
-        w = flat[i]
-        for step in (eps, eps / 10, eps / 100):
-            right, left = (_slope(f, flat, i, w, h, y0, upstream) for h in (step, -step))
-            numeric[k] = (right + left) / 2
-            kinks[k] = abs(right - left) > KINK * max(abs(right), abs(left), 1e-6)
-            if not kinks[k]:
-                break
-        flat[i] = w
-    return indices, numeric, kinks
-
-
-def _slope(f, flat, i, w, h, y0, upstream):
-    """sum(R (y(w + h) - y(w))) / h: an output that does not change has the difference 0 exactly."""
-    flat[i] = w + h
-    h = flat[i] - w  # the step in floating point
-    return sum(((y - y_) * r).sum() for y, y_, r in zip(f(), y0, upstream, strict=True)) / h
 
 
 def compared(

@@ -27,7 +27,8 @@ ORDER = {
         optimizers
         saving exchange workers training_checks training_run training_step training
         sequence_training callbacks gradcheck_contract gradcheck_patterns gradcheck_factors
-        gradcheck_formulas gradcheck_retries gradcheck_causes gradcheck gradcheck_cases
+        gradcheck_formulas gradcheck_retries gradcheck_causes gradcheck_differences gradcheck
+        gradcheck_cases
         models boltzmann
         data plots pages xray lesson notebook compare zoo exercises play doctor cli __main__
     """.split(),

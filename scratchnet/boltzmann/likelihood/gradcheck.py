@@ -2,7 +2,8 @@
 
 from scratchnet.backend import RNG, float64, to_numpy, use_device
 from scratchnet.boltzmann.likelihood import exact
-from scratchnet.gradcheck import EPS_OF_A_LOSS, TOLERANCE, Report, compared, differences
+from scratchnet.gradcheck import EPS_OF_A_LOSS, TOLERANCE, Report, compared
+from scratchnet.gradcheck_differences import differences
 
 __all__ = ["check_gradient"]
 
