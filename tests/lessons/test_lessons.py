@@ -17,7 +17,7 @@ from pathlib import Path
 import fake_cupy
 import pytest
 
-from scratchnet import gradcheck
+from scratchnet import gradcheck, numerics
 from scratchnet.lesson import references
 from scratchnet.plots import style
 
@@ -40,6 +40,7 @@ HEADINGS = [
     "The layers used",
 ]
 CODE_LINES, WIDTH = 115, 88
+COUNTED = {"34": 1e-3}  # shares of few pixels, which change by whole pixels: 1 of 3,456 is 3e-4
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
@@ -119,6 +120,7 @@ def report_of(path, out):
 @each_lesson
 def test_learns_and_gives_the_same_numbers_on_the_stand_in(path, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(style, "save", save_with_layout)
+    monkeypatch.setattr(numerics, "FEW_ROWS", 0)  # the form of a product that a GPU computes
     variables = run(path, tmp_path / "cpu", monkeypatch, "--parity")
     printed = capsys.readouterr().out
     assert printed.isascii()
@@ -148,7 +150,8 @@ def test_learns_and_gives_the_same_numbers_on_the_stand_in(path, tmp_path, monke
         run(path, tmp_path / "gpu", monkeypatch, "--parity", "--device", "gpu")
         assert fake_cupy.STATS.launches > 1000, "nothing ran on the device"
     on_device = report_of(path, tmp_path / "gpu")["metrics"]
-    assert on_device == pytest.approx(report["metrics"], rel=1e-4)  # float32, a few epochs
+    close = {"rel": 1e-4, "abs": COUNTED.get(path.stem[:2], 0)}  # float32, a few epochs
+    assert on_device == pytest.approx(report["metrics"], **close)
 
 
 @each_lesson
