@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import pathlib
 
@@ -9,6 +10,7 @@ from benchmarks import report, results, speedup, summary
 from benchmarks.machine import cores, load, machine
 from benchmarks.models import MACHINES, MODELS, ROWS
 from benchmarks.options import add_options, parsed, positive
+from benchmarks.summary import NUMPY_ALONE
 from benchmarks.timing import CONTESTANTS, ROOT, Contestant, contest, started
 
 
@@ -58,7 +60,7 @@ def row(name, threads, options, everything):
         names = [c for c in names if c in ("scratchnet", "torch", "scikit-learn")]
     else:
         names = [c for c in names if c != "scikit-learn"]
-    kinds = {"scratchnet": options.kind}
+    kinds = dict.fromkeys(("scratchnet", NUMPY_ALONE), options.kind)
     with contextlib.ExitStack() as stack:
         found = [Contestant(c, options.pythons, threads, kinds.get(c)) for c in names]
         found = started(stack, found, everything["skipped"])
@@ -79,6 +81,9 @@ def main():
     settings = {name: getattr(options, name) for name in ("threads", "kind", "rounds", "seconds")}
     everything = {"machine": machine(), "settings": settings}
     everything |= {"contestants": {}, "skipped": {}, "tables": []}
+    if importlib.util.find_spec("numba") is None:
+        missing = 'Numba is not installed: pip install -e ".[numba]"'
+        everything["skipped"][NUMPY_ALONE] = missing
     report.show(report.head(everything))
     for threads in options.threads:
         models = {}

@@ -32,6 +32,10 @@ def prepare(threads, kind=None):
     for pool in threadpool_info():
         name = " ".join([pool["internal_api"], pool["version"] or "", pool.get("architecture", "")])
         about |= {"blas": name, "threads": pool["num_threads"]}
+    from scratchnet.compiled import numba_description, numba_problem  # loads SciPy's BLAS, too
+
+    if numba_problem() is None:
+        about["numba"] = numba_description()
     return about | ({"kind": kind} if kind else {})
 
 

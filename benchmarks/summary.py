@@ -5,6 +5,7 @@ import math
 from benchmarks.models import MACHINES, ROWS, SHORT
 from benchmarks.timing import FOUR, PEERS
 
+NUMPY_ALONE = "scratchnet, NumPy alone"
 TITLES = {
     "torch": "PyTorch eager",
     "torch, fused Adam": "PyTorch fused Adam",
@@ -14,10 +15,15 @@ TITLES = {
 }
 
 
-def ratios(result):
-    """Scratchnet's median divided by that of each peer, and by the best: {name: ratio}."""
+def ratios(result, ours="scratchnet"):
+    """Scratchnet's median divided by that of each peer, and by the best: {name: ratio}.
+
+    {} if `ours`, the name of scratchnet in the result, was not measured.
+    """
     medians = {name: t["median"] for name, t in result["contestants"].items()}
-    ours = medians["scratchnet"]
+    if ours not in medians:
+        return {}
+    ours = medians[ours]
     found = {name: ours / medians[name] for name in PEERS if name in medians}
     if found:
         found["best"] = max(found.values())
@@ -29,9 +35,9 @@ def geometric_mean(numbers):
     return math.exp(math.fsum(map(math.log, numbers)) / len(numbers))
 
 
-def conclusions(models):
+def conclusions(models, ours="scratchnet"):
     """Numbers over the rows of ROWS: geometric means, rows at most 1.0, worst row, memory."""
-    rows = {name: ratios(models[name]) for name in ROWS if name in models}
+    rows = {name: ratios(models[name], ours) for name in ROWS if name in models}
     rows = {name: found for name, found in rows.items() if found}
     if not rows:
         return {}
@@ -72,7 +78,15 @@ def comparison(models, names, peers):
     """Table of the rows `names`, of those that were measured."""
     peers = [p for p in peers if any(p in models[n]["contestants"] for n in names if n in models)]
     floor = any("matrix products" in models[n]["contestants"] for n in names if n in models)
-    head = ["row", "workers", "scratchnet ms", *(TITLES[p] for p in peers), "to the best"]
+    alone = any(NUMPY_ALONE in models[n]["contestants"] for n in names if n in models)
+    head = [
+        "row",
+        "workers",
+        "scratchnet ms",
+        *["NumPy alone ms"] * alone,
+        *(TITLES[p] for p in peers),
+        "to the best",
+    ]
     head += ["products ms"] * floor + ["MB", "PyTorch's MB"]
     rows = []
     for name in names:
@@ -81,24 +95,29 @@ def comparison(models, names, peers):
         contestants, found = models[name]["contestants"], ratios(models[name])
         ours = contestants["scratchnet"]
         row = [SHORT.get(name, name), ours["workers"], f"{ours['median']:.2f}"]
+        if alone:
+            row.append(_ms(contestants.get(NUMPY_ALONE)))
         for peer in peers:
             t = contestants.get(peer)
             row.append(f"{t['median']:.2f} ({found[peer]:.2f})" if t else "")
         row.append(f"{found['best']:.2f}" if found else "")
         if floor:
-            t = contestants.get("matrix products")
-            row.append(f"{t['median']:.2f}" if t else "")
+            row.append(_ms(contestants.get("matrix products")))
         row += [_mb(contestants.get(who)) for who in ("scratchnet", "torch")]
         rows.append(row)
     end = conclusions(models) if names is ROWS else {}
     if end:
         means, count, of = end["means"], end["at_most_1"], end["compared"]
-        blank = [""] * (floor + 2)
+        blank, before = [""] * (floor + 2), [""] * (alone + 2)
         columns = [*peers, "best"]
-        rows.append(["geometric mean", "", "", *(f"{means[c]:.2f}" for c in columns), *blank])
+        rows.append(["geometric mean", *before, *(f"{means[c]:.2f}" for c in columns), *blank])
         shares = (f"{count[c]} of {of[c]}" for c in columns)
-        rows.append(["rows at most 1.00", "", "", *shares, *blank])
+        rows.append(["rows at most 1.00", *before, *shares, *blank])
     yield from markdown(head, rows)
+
+
+def _ms(timing):
+    return f"{timing['median']:.2f}" if timing else ""
 
 
 def _mb(timing):
@@ -115,6 +134,12 @@ def sentences(models):
         f"Ratio to the best peer over {end['rows']} rows: geometric mean {mean:.3f}; "
         f"at most 1.00 in {end['at_most_1']['best']} rows; worst row {SHORT[worst]} ({ratio:.2f})."
     )
+    if without := conclusions(models, NUMPY_ALONE):
+        (worst, ratio), mean = without["worst"], without["means"]["best"]
+        yield (
+            f"With NumPy alone, without Numba: geometric mean {mean:.3f}; at most 1.00 in "
+            f"{without['at_most_1']['best']} rows; worst row {SHORT[worst]} ({ratio:.2f})."
+        )
     if memory := end["memory"]:
         most = max(memory, key=memory.get)
         yield (

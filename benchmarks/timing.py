@@ -31,6 +31,7 @@ CPU_ONLY = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_
 
 CONTESTANTS = {  # name -> module, function, whose interpreter
     "scratchnet": ("ours", "train_step", "scratchnet"),
+    "scratchnet, NumPy alone": ("ours_numpy", "train_step", "scratchnet"),  # without Numba
     "torch": ("peers_torch", "adam", "torch"),
     "torch, fused Adam": ("peers_torch", "fused_adam", "torch"),
     "keras on jax": ("peers_keras", "train_step", "keras"),
@@ -38,7 +39,8 @@ CONTESTANTS = {  # name -> module, function, whose interpreter
     "scikit-learn": ("peers_sklearn", "fit", "scratchnet"),
     "matrix products": ("ours", "products", "scratchnet"),
 }
-PEERS = tuple(name for name in CONTESTANTS if name not in ("scratchnet", "matrix products"))
+OURS = "scratchnet", "scratchnet, NumPy alone", "matrix products"
+PEERS = tuple(name for name in CONTESTANTS if name not in OURS)
 FOUR = PEERS[:4]  # the frameworks with automatic differentiation
 
 

@@ -37,6 +37,19 @@ def test_conclusions_are_geometric_means_over_the_rows():
     assert end["memory"] == {"shallow": 1.0, "unpooling": 2.0}
 
 
+def test_scratchnet_without_numba_has_a_column_and_conclusions_of_its_own():
+    models = {name: dict(row) for name, row in MEASURED.items()}
+    for row in models.values():
+        ours = row["contestants"]["scratchnet"]["median"]
+        row["contestants"] = row["contestants"] | {summary.NUMPY_ALONE: timing(3 * ours)}
+    assert summary.conclusions(models) == summary.conclusions(MEASURED)
+    assert summary.conclusions(models, summary.NUMPY_ALONE)["means"]["best"] == pytest.approx(3)
+    lines = list(summary.tables(models))
+    assert "| NumPy alone ms |" in lines[0] and len({line.count("|") for line in lines[:6]}) == 1
+    assert any("without Numba: geometric mean 3.000; at most 1.00 in 0 rows" in s for s in lines)
+    assert not any("NumPy alone" in line for line in summary.tables(MEASURED))
+
+
 def test_the_best_peer_is_the_one_with_the_shortest_time():
     assert summary.ratios(result(3.0, 2.0, 4.0)) == {
         "torch": 1.5,
