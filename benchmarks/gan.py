@@ -20,11 +20,11 @@ class Training:
 
     def step_of(self, group, mine, optimizers):
         """Function that makes one step as a worker of the group, with the rows `mine`."""
-        x = self.x[mine]
+        x, memories = self.x[mine], self.gan.gradient_vectors(group)
 
         def step():  # the codes are the worker's rows of those of the batch
             z_d, z_g = (self.gan.codes(len(x), self.rng) for _ in range(2))
-            self.gan.train_step(x, z_d, z_g, *optimizers, group, self.samples)
+            self.gan.train_step(x, z_d, z_g, *optimizers, group, self.samples, memories)
 
         return step
 

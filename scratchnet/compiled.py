@@ -76,3 +76,9 @@ def adam_loop(w, g, M, V, b1, b2, epsilon, rate):
         M[i] = M[i] * b1 + g[i]
         V[i] = V[i] * b2 + g[i] * g[i]
         w[i] -= M[i] / (np.sqrt(V[i]) + epsilon) * rate
+
+
+def flush_loop(v, least):
+    """`optimizers.flush_subnormals` as a loop: entries below `least` become zero."""
+    for i in range(v.size):
+        v[i] *= abs(v[i]) >= least

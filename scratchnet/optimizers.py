@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from scratchnet.backend import Array, on_host, to_device, xp_of
 from scratchnet.clipping import Clip, ClipByGlobalNorm, ClipByValue
-from scratchnet.compiled import adam_loop, compiled
+from scratchnet.compiled import adam_loop, compiled, flush_loop
 from scratchnet.hints import WithHints
 from scratchnet.parallel.group import Alone, Group, chunks
 from scratchnet.schedules import Schedule, rate_at
@@ -42,11 +42,10 @@ ALONE = Alone()
 def flush_subnormals(v: Array) -> None:
     """Set entries that are about to become subnormal to zero, in place.
 
-    Numbers below 1e-38 in float32 are called subnormal; a processor computes with them up to a
-    hundred times more slowly. A running mean arrives there once its gradients are zero, because it
-    shrinks by the factor beta at each update. The threshold lies 1e8 above the smallest normal
-    number, so no entry with beta > 0.32 becomes subnormal within the 16 updates until the next call
-    (0.32^16 = 1.2e-8).
+    A processor computes up to a hundred times more slowly with subnormal numbers, in float32 those
+    below 1e-38. A running mean becomes one once its gradients are zero: at each update it shrinks
+    by the factor beta. The threshold lies 1e8 above the smallest normal number, so that no entry
+    with beta > 0.32 becomes subnormal within 16 updates, until the next call: 0.32^16 = 1.2e-8.
 
     >>> import numpy as np
     >>> v = np.array([1e-31, 1e-29], dtype="float32")
@@ -55,7 +54,11 @@ def flush_subnormals(v: Array) -> None:
     0.0
     """
     xp = xp_of(v)
-    v *= xp.abs(v) >= 1e8 * xp.finfo(v.dtype).tiny
+    least = v.dtype.type(1e8 * xp.finfo(v.dtype).tiny)
+    if loop := compiled(flush_loop, v, numbers=1):
+        loop(v, least)
+    else:
+        v *= xp.abs(v) >= least
 
 
 class Optimizer(WithHints):
@@ -129,8 +132,7 @@ class Optimizer(WithHints):
 
     def make_slots(self, w: Array) -> dict[str, Array]:
         """Return the vectors of the slots for parameters w (P,); make them, unless they exist."""
-        if self.vectors is None:
-            self.vectors = {name: self.start(w) for name in self.slots}
+        self.vectors = self.vectors or {name: self.start(w) for name in self.slots}
         return self.vectors
 
     def gather_slots(self, group: Group) -> None:
@@ -340,6 +342,7 @@ class Adam(Optimizer):
 
     def make_slots(self, w: Array) -> dict[str, Array]:
         compiled(adam_loop, w, numbers=4)  # once, before processes are forked
+        compiled(flush_loop, w, numbers=1)
         return super().make_slots(w)
 
     def update(self, w, g, rate, M, V):
@@ -351,8 +354,7 @@ class Adam(Optimizer):
         b1, b2, t = self.beta_1, self.beta_2, self.t
         c = ((1 - b2**t) / (1 - b2)) ** 0.5
         epsilon, rate = self.epsilon * c, rate * c * (1 - b1) / (1 - b1**t)
-        loop = compiled(adam_loop, w, numbers=4)
-        if loop is not None:
+        if loop := compiled(adam_loop, w, numbers=4):
             loop(w, g, M, V, *map(w.dtype.type, (b1, b2, epsilon, rate)))
             return
         xp = xp_of(w)  # otherwise with one temporary array a

@@ -261,7 +261,7 @@ class EpochNumbers:
             self.outputs.append((y, target))
 
     def add_step(self, results, target):
-        """Add the results of `training_step.step`; None as prediction: no rows of this batch."""
+        """Add the results of a `TrainingStep`; None as prediction: no rows of this batch."""
         value, penalty, y, weight = results
         if y is not None:
             self.add(value, penalty, y, target, weight)

@@ -11,7 +11,7 @@ from scratchnet import compiled as module
 from scratchnet.compiled import LEAST, adam_loop, compiled, numba_problem
 from scratchnet.layers import Dense, ReLU, Sequential
 from scratchnet.losses import MeanSquaredError
-from scratchnet.optimizers import Adam, AdamW, ClipByGlobalNorm
+from scratchnet.optimizers import Adam, AdamW, ClipByGlobalNorm, flush_subnormals
 from scratchnet.training import fit
 
 needs_numba = pytest.mark.skipif(
@@ -55,6 +55,21 @@ def test_the_loop_of_adam_has_the_bits_of_its_numpy_form(make, n, dtype, monkeyp
     assert calls
     monkeypatch.setattr(module, "LEAST", n + 1)
     assert updates(make, dtype, n) == with_loop
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_loop_that_flushes_has_the_bits_of_its_numpy_form(dtype, monkeypatch):
+    finfo, rng = np.finfo(dtype), np.random.default_rng(0)
+    v = finfo.tiny * 10 ** rng.uniform(0, 16, LEAST) * rng.choice([-1, 1], LEAST)
+    v[:6] = 0, -0.0, np.inf, -np.inf, np.nan, 1e8 * finfo.tiny
+    v = v.astype(dtype)
+    by_loop, expected = v.copy(), v.copy()
+    flush_subnormals(by_loop)
+    monkeypatch.setattr(module, "LEAST", LEAST + 1)
+    flush_subnormals(expected)
+    assert bits(by_loop) == bits(expected)
+    assert 0 < np.count_nonzero(by_loop[6:]) < LEAST - 6
 
 
 def test_the_loop_in_python_has_the_bits_of_the_numpy_form():

@@ -152,29 +152,36 @@ class GAN:
         optimizer_g: Optimizer,
         group: Group = ALONE,
         n: int | None = None,
+        memories: Sequence[GradientVector] | None = None,
     ) -> tuple:
         """Update D with x and z_d, then G with z_g. Returns (L_D, L_G), each before its update.
 
-        In a group of workers x, z_d and z_g are this worker's rows of a batch of n samples.
+        In a group of workers x, z_d and z_g are this worker's rows of a batch of n samples. A loop
+        may make the `memories`, those of `gradient_vectors`, once for all its steps.
         """
         d, g = self.discriminator, self.generator
+        of_d, of_g = memories or self.gradient_vectors(group)
         if not len(x):  # more workers than samples: this one adds nothing to the sums
             for model, optimizer in ((d, optimizer_d), (g, optimizer_g)):
                 optimizer.step(model.parameters, model.parameters * 0, group)
             self._update_mean(optimizer_g.t, group)
             return 0.0, 0.0
         share = len(x) / (n or len(x))
-        with GradientVector(d, group) as memory:
+        with of_d:
             loss_d, grads, caches = self.discriminator_gradients(x, z_d)
-        optimizer_d.step(memory.parameters, _scaled(memory.filled(grads), share), group)
+        optimizer_d.step(of_d.parameters, _scaled(of_d.filled(grads), share), group)
         for cache in caches:
             d.update_running_stats(cache)
-        with GradientVector(g, group) as memory:
+        with of_g:
             loss_g, grads, cache = self.generator_gradients(z_g)
-        optimizer_g.step(memory.parameters, _scaled(memory.filled(grads), share), group)
+        optimizer_g.step(of_g.parameters, _scaled(of_g.filled(grads), share), group)
         g.update_running_stats(cache)
         self._update_mean(optimizer_g.t, group)
         return loss_d, loss_g
+
+    def gradient_vectors(self, group: Group = ALONE) -> tuple:
+        """Memory for the gradients of D and of G, for the steps of one worker."""
+        return GradientVector(self.discriminator, group), GradientVector(self.generator, group)
 
     def _mean(self):
         """The generator with mean weights; a copy of G before the first update."""
@@ -276,6 +283,7 @@ class GAN:
             """All steps of the epoch, as one worker of the group."""
             sums = [0, 0]
             own = [own_counter(o, group, run.group) for o in optimizers]
+            memories = self.gradient_vectors(group)
             with batch_rows(several=group.size > 1) as rows:
                 for batch, n in zip(steps, sizes, strict=True):
                     mine = rows.set(rows_of(group, n), n)
@@ -285,7 +293,7 @@ class GAN:
                         x_mine = self.with_labels(x_mine, y)
                     # under batch_rows these are the worker's rows of the codes of the batch
                     z_d, z_g = (self.codes(len(x_mine), rng, y) for _ in range(2))
-                    losses = self.train_step(x_mine, z_d, z_g, *own, group, n)
+                    losses = self.train_step(x_mine, z_d, z_g, *own, group, n, memories)
                     sums = [s + v * len(x_mine) for s, v in zip(sums, losses, strict=True)]
             return (group.all_reduce([float(s) for s in sums]) / len(x)).tolist()
 
