@@ -36,7 +36,7 @@ from scratchnet.training_step import TrainingStep, joined, shards, sigmoid_befor
 from scratchnet.xray import xray
 
 IMAGE = (28, 28, 1)
-X = np.random.default_rng(5).random((70, *IMAGE), dtype=np.float32)  # two shards of 35
+X = np.random.default_rng(5).random((70, *IMAGE), dtype=np.float32)  # three shards
 HALVES = (slice(0, 3), slice(3, 6))
 LOSS = MeanSquaredError()
 
@@ -100,7 +100,7 @@ def test_two_halves_of_a_batch_give_the_gradients_of_the_whole(case):
 
 @pytest.mark.parametrize(
     ("n", "edges"),
-    [(32, [0, 32]), (64, [0, 64]), (70, [0, 35, 70]), (128, [0, 42, 85, 128])],
+    [(32, [0, 32]), (42, [0, 42]), (64, [0, 32, 64]), (70, [0, 23, 46, 70])],
 )
 def test_a_batch_is_cut_into_nearly_equal_shards(n, edges):
     x = np.zeros((n, *IMAGE), "float32")
@@ -108,10 +108,10 @@ def test_a_batch_is_cut_into_nearly_equal_shards(n, edges):
     assert shards(autoencoder(), LOSS, x) == expected
 
 
-def test_large_images_make_small_shards():
-    model = built(Sequential([Conv2D(2, 3)]), (56, 56, 1))
-    x = np.zeros((20, 56, 56, 1), "float32")
-    assert shards(model, LOSS, x) == [slice(0, 10), slice(10, 20)]
+def test_large_images_make_small_shards_but_not_of_few_images():
+    model = built(Sequential([Conv2D(2, 3)]), (None, None, 1))
+    cut = [len(shards(model, LOSS, np.zeros((60, n, n, 1), "float32"))) for n in (14, 35, 56, 112)]
+    assert cut == [1, 3, 4, 4]
 
 
 @pytest.mark.parametrize(
@@ -129,12 +129,12 @@ def test_a_layer_that_needs_its_whole_batch_gets_it(layer):
 
 
 def test_a_batch_with_an_average_activity_penalty_may_be_cut():
-    assert len(shards(autoencoder(ActivityRegularization(0.1)), LOSS, X)) == 2
+    assert len(shards(autoencoder(ActivityRegularization(0.1)), LOSS, X)) == 3
 
 
 def test_a_model_in_shards_without_penalty_has_no_penalty_in_its_history():
     history = fit(autoencoder(), X, X, loss=LOSS, optimizer=SGD(0.1), batch_size=70, verbose=False)
-    assert len(shards(autoencoder(), LOSS, X)) == 2
+    assert len(shards(autoencoder(), LOSS, X)) == 3
     assert set(history) == {"loss", "seconds"}
 
 
