@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import importlib.util
 import json
 import pathlib
 
@@ -12,6 +11,7 @@ from benchmarks.models import MACHINES, MODELS, ROWS
 from benchmarks.options import add_options, parsed, positive
 from benchmarks.summary import NUMPY_ALONE
 from benchmarks.timing import CONTESTANTS, ROOT, Contestant, contest, started
+from scratchnet.compiled import numba_problem
 
 
 def arguments():
@@ -81,9 +81,8 @@ def main():
     settings = {name: getattr(options, name) for name in ("threads", "kind", "rounds", "seconds")}
     everything = {"machine": machine(), "settings": settings}
     everything |= {"contestants": {}, "skipped": {}, "tables": []}
-    if importlib.util.find_spec("numba") is None:
-        missing = 'Numba is not installed: pip install -e ".[numba]"'
-        everything["skipped"][NUMPY_ALONE] = missing
+    if problem := numba_problem():
+        everything["skipped"][NUMPY_ALONE] = f'{problem}: pip install -e ".[numba]"'
     report.show(report.head(everything))
     for threads in options.threads:
         models = {}

@@ -137,7 +137,8 @@ def sentences(models):
     if without := conclusions(models, NUMPY_ALONE):
         (worst, ratio), mean = without["worst"], without["means"]["best"]
         yield (
-            f"With NumPy alone, without Numba: geometric mean {mean:.3f}; at most 1.00 in "
+            f"With NumPy alone, without Numba, over {without['rows']} rows: geometric mean "
+            f"{mean:.3f}; at most 1.00 in "
             f"{without['at_most_1']['best']} rows; worst row {SHORT[worst]} ({ratio:.2f})."
         )
     if memory := end["memory"]:

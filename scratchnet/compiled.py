@@ -38,21 +38,27 @@ def numba_problem() -> str | None:
     return None
 
 
-def compiled(loop: Callable, like: Array, numbers: int) -> Callable | None:
+def compiled(loop: Callable, *vectors: Array, numbers: int) -> Callable | None:
     """The loop as machine code, or None where NumPy is to be used.
 
-    None without Numba, for an array on a GPU, and for fewer than 8192 numbers. The first call
-    compiles the loop for the precision of the array, which takes about half a second.
+    None without Numba, for arrays on a GPU, for fewer than 8192 numbers, and for vectors that are
+    not contiguous, writable and of one dtype, float32 or float64. The first call compiles the loop
+    for this dtype, which takes about half a second. The loop gives no warning of an overflow.
 
     Parameters
-        loop      function of contiguous vectors, and then of numbers, all of one dtype; it changes
-                  the vectors in place and returns None
-        like      one of the vectors
+        loop      function of vectors, and then of numbers, all of one dtype; it changes the vectors
+                  in place and returns None
+        vectors   the first arguments of the loop, or only some of them
         numbers   how many of the arguments, the last ones, are numbers
     """
-    if like.size < LEAST or not on_host(like) or numba_problem():
+    first = vectors[0]
+    if first.size < LEAST or not on_host(first) or numba_problem():
         return None
-    return _compiled(loop, like.dtype, numbers)
+    if first.dtype.name not in ("float32", "float64"):
+        return None
+    if not all(v.flags.carray and v.dtype == first.dtype for v in vectors):
+        return None
+    return _compiled(loop, first.dtype, numbers)
 
 
 @functools.cache

@@ -21,6 +21,7 @@ import copy
 import dataclasses
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,7 @@ class Report:
     title: str
     rows: list[Row]
     tolerance: float
+    advice: Sequence[str] = ()  # lines about wrong arrays for which no cause was found
 
     @property
     def ok(self) -> bool:
@@ -121,7 +123,7 @@ class Report:
             for row in (head, *cells)
         ]
         lines += [f"{row.name}: {row.cause}" for row in self.rows if row.cause]
-        lines += without_cause([r.name for r in self.rows if r.verdict == "WRONG" and not r.cause])
+        lines += self.advice
         verdict = "all gradients agree" if self.ok else "WRONG GRADIENT, see the table"
         lines += [f"{verdict} (largest relative error {self.error:.1e}, limit {self.tolerance:g})"]
         return "\n".join([self.title, *lines])
@@ -220,7 +222,8 @@ def gradcheck(
         rows = [dataclasses.replace(row, cause=causes.get(row.name, "")) for row in rows]
     unknown = [name for name in grads if name not in checked.arrays]
     rows += [Row(n, np.shape(grads[n]), verdict="no such parameter") for n in unknown]
-    return Report(f"{checked.title}, float64, eps {eps:g}", rows, tolerance)
+    advice = without_cause([r.name for r in rows if r.verdict == "WRONG" and not r.cause])
+    return Report(f"{checked.title}, float64, eps {eps:g}", rows, tolerance, advice)
 
 
 class _CheckedLayer:

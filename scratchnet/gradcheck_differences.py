@@ -50,13 +50,15 @@ def differences(
     rounded = rounding(y0, upstream, eps=1.0)
     numeric, kinks = np.zeros(len(indices)), np.zeros(len(indices), dtype=bool)
     for k, i in enumerate(indices):
-        w = flat[i]
+        w, difference = flat[i], 0.0
         for step in (eps, eps / 10, eps / 100):
+            noise = 4 * rounded / step  # of two slopes, each of two outputs
+            if kinks[k] and noise > difference / 2:
+                break  # a smaller step would show rounding, not whether there is a kink
             right, left = (_slope(f, flat, i, w, h, y0, upstream) for h in (step, -step))
             numeric[k] = (right + left) / 2
-            slope = max(abs(right), abs(left), 1e-6)
-            # the rounding of two slopes, each of two outputs
-            kinks[k] = abs(right - left) > max(KINK * slope, 4 * rounded / step)
+            slope, difference = max(abs(right), abs(left), 1e-6), abs(right - left)
+            kinks[k] = difference > max(KINK * slope, noise)
             if not kinks[k]:
                 break
         flat[i] = w

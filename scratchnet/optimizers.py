@@ -132,6 +132,7 @@ class Optimizer(WithHints):
 
     def make_slots(self, w: Array) -> dict[str, Array]:
         """Return the vectors of the slots for parameters w (P,); make them, unless they exist."""
+        compiled(flush_loop, w, numbers=1)  # once, before processes are forked
         self.vectors = self.vectors or {name: self.start(w) for name in self.slots}
         return self.vectors
 
@@ -341,8 +342,7 @@ class Adam(Optimizer):
         self.epsilon = self.option("epsilon", epsilon, above=0)
 
     def make_slots(self, w: Array) -> dict[str, Array]:
-        compiled(adam_loop, w, numbers=4)  # once, before processes are forked
-        compiled(flush_loop, w, numbers=1)
+        compiled(adam_loop, w, numbers=4)
         return super().make_slots(w)
 
     def update(self, w, g, rate, M, V):
@@ -354,7 +354,7 @@ class Adam(Optimizer):
         b1, b2, t = self.beta_1, self.beta_2, self.t
         c = ((1 - b2**t) / (1 - b2)) ** 0.5
         epsilon, rate = self.epsilon * c, rate * c * (1 - b1) / (1 - b1**t)
-        if loop := compiled(adam_loop, w, numbers=4):
+        if loop := compiled(adam_loop, w, g, M, V, numbers=4):
             loop(w, g, M, V, *map(w.dtype.type, (b1, b2, epsilon, rate)))
             return
         xp = xp_of(w)  # otherwise with one temporary array a

@@ -12,7 +12,7 @@ parts, weighted by their numbers of samples:
     dL/dw = sum over parts of (samples in part / samples in batch) * dL_part/dw
 
 Within a worker the rows of a convolutional model are computed in shards, one after the other: the
-patches of a shard fit into a core's cache, and copying patches takes longer than multiplying them.
+images of a shard stay in a core's cache between two layers, unless 16 of them are larger than that.
 """
 
 import copy
@@ -75,8 +75,8 @@ def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
 class TrainingStep:
     """The training step of a model, a function that is called with one batch after the other.
 
-    What is the same in each step is found once, by the constructor: until the last call do not
-    freeze layers, and do not move the parameters to another vector.
+    What is the same in each step is found once, by the constructor: do not freeze layers until the
+    last call.
 
     Parameters
         loss, optimizer   of all steps; a call may have another loss
@@ -122,10 +122,10 @@ class TrainingStep:
             loss        of this batch, for example with its weights; None: that of all steps
         """
         n = len(x) if n is None else n
-        w = self.memory.parameters
         if not len(x):  # more workers than samples
             if self.masks_steps:
                 self.group.all_reduce([0])
+            w = self.model.parameters
             self.optimizer.step(w, w * 0, self.group)
             return 0.0, 0.0, None, 0
         if loss is None and x.shape not in self._shards:
@@ -140,7 +140,7 @@ class TrainingStep:
             else:
                 g += g_s
             results.append(result)
-        self.optimizer.step(w, g, self.group)
+        self.optimizer.step(self.memory.parameters, g, self.group)
         return joined(results)
 
     def gradient(

@@ -11,7 +11,15 @@ from scratchnet import compiled as module
 from scratchnet.compiled import LEAST, adam_loop, compiled, numba_problem
 from scratchnet.layers import Dense, ReLU, Sequential
 from scratchnet.losses import MeanSquaredError
-from scratchnet.optimizers import Adam, AdamW, ClipByGlobalNorm, flush_subnormals
+from scratchnet.optimizers import (
+    FLUSH_EVERY,
+    SGD,
+    Adam,
+    AdamW,
+    ClipByGlobalNorm,
+    RMSprop,
+    flush_subnormals,
+)
 from scratchnet.training import fit
 
 needs_numba = pytest.mark.skipif(
@@ -111,6 +119,34 @@ def test_without_numba_there_is_no_loop_and_a_reason(without_numba):
 def test_a_short_vector_is_left_to_numpy():
     assert compiled(adam_loop, np.zeros(LEAST - 1), numbers=4) is None
     assert compiled(adam_loop, np.zeros(LEAST), numbers=4) is not None
+
+
+@needs_numba
+@pytest.mark.parametrize("kind", ["read-only", "strided", "float16", "integers"])
+def test_vectors_that_a_loop_does_not_take_are_left_to_numpy(kind):
+    w, g = np.zeros(2 * LEAST, "float32"), np.ones(2 * LEAST, "float32")
+    if kind == "read-only":
+        g.flags.writeable = False
+    elif kind == "strided":
+        w, g = w[::2], g[::2]
+    else:
+        w = g = w.astype({"float16": "float16", "integers": "int64"}[kind])
+    assert compiled(adam_loop, w, g, numbers=4) is None
+    if kind in ("read-only", "strided"):
+        Adam(0.5).step(w, g)
+        assert np.isfinite(w).all()
+
+
+@needs_numba
+@pytest.mark.parametrize("make", [Adam, RMSprop, lambda: SGD(0.1, momentum=0.9)])
+def test_loops_are_compiled_before_processes_are_forked(make):
+    module._compiled.cache_clear()
+    optimizer = make()
+    optimizer.make_slots(np.zeros(LEAST, "float32"))
+    ready = module._compiled.cache_info().currsize
+    for _ in range(FLUSH_EVERY):
+        optimizer.step(np.zeros(LEAST, "float32"), np.ones(LEAST, "float32"))
+    assert module._compiled.cache_info().currsize == ready > 0
 
 
 @needs_numba

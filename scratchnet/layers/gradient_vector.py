@@ -32,7 +32,7 @@ class GradientVector:
                  the vector. None: a new vector
 
     Attributes
-        parameters   the trainable parameters (P,), see `Layer.parameters`
+        parameters   the trainable parameters (P,), see `Layer.parameters`; found anew in each pass
         vector       memory for their gradients (P,); None on a GPU
         places       {path: view of the vector with the shape of the parameter, or None}
 
@@ -50,7 +50,8 @@ class GradientVector:
 
     def __init__(self, model: Any, group: Any = None):
         items = model.parameter_items(trainable_only=True)
-        w = self.parameters = one_vector([p for _, p in items])
+        self._parameters = [p for _, p in items]
+        w = self.parameters = one_vector(self._parameters)
         self.title, self.vector = model.title, None
         self.places: dict[str, Any] = dict.fromkeys(path for path, _ in items)
         self._place_of: dict[Any, Array] = {}
@@ -67,6 +68,8 @@ class GradientVector:
             start = stop
 
     def __enter__(self) -> "GradientVector":
+        # another model with the same layer may have moved the parameters to a vector of its own
+        self.parameters = one_vector(self._parameters)
         self._token, self._free = _current.set(self), self._place_of.copy()
         return self
 

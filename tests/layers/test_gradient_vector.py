@@ -66,6 +66,19 @@ def test_dense_layers_write_their_weights_into_the_vector():
         assert grads["dense/W"] is memory.places["dense/W"]
 
 
+def test_parameters_that_another_model_has_moved_are_found_again():
+    shared = Dense(3)
+    one, two = Sequential([shared, Dense(2)]), Sequential([Dense(3), shared])
+    for model in (one, two):
+        model.build((3,), 0)
+    memories = [GradientVector(one), GradientVector(two)]  # the second moves the shared weights
+    for model, memory in zip((one, two), memories, strict=True):
+        with memory:
+            memory.parameters += 1
+        assert np.shares_memory(shared.W, memory.parameters)
+        assert np.shares_memory(model.parameters, memory.parameters)
+
+
 def test_outside_of_the_context_gradients_are_new_arrays():
     model, dy, cache = built("dense")
     with GradientVector(model) as memory:

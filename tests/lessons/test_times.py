@@ -26,6 +26,10 @@ def stated(lesson, dataset):
     return (NUMBERS.get(number) or int(number)) * (1 if unit == "s" else 60)
 
 
+def test_the_runs_of_the_lessons_are_found():
+    assert len(MEASURED) > 20
+
+
 @pytest.mark.parametrize("lesson, dataset", MEASURED)
 def test_a_lesson_takes_no_longer_than_it_states(lesson, dataset):
     assert MEASURED[lesson, dataset] <= 1.05 * stated(lesson, dataset)

@@ -152,6 +152,19 @@ def test_pictures_come_from_the_prior_and_lie_between_two_others():
 # ------------------------------------------------------------------------------------------- GAN
 
 
+@pytest.mark.parametrize("with_memories", [False, True])
+def test_networks_that_share_a_layer_are_both_updated(with_memories):
+    shared = Dense(2)
+    g, d = Sequential([shared]), Sequential([shared, Dense(1)])
+    g.build((2,), 0), d.build((2,), 0)
+    gan, x = GAN(g, d), np.ones((4, 2), "float32")
+    memories = gan.gradient_vectors() if with_memories else None
+    rate_0 = SGD(1e-30)  # of G: what changes is the update of D
+    before = shared.W.copy()
+    gan.train_step(x, x, x, SGD(0.5), rate_0, memories=memories)
+    assert abs(shared.W - before).max() > 1e-3
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_both_gradients_of_a_gan_agree_with_finite_differences(smoothing):
     with float64():
