@@ -155,7 +155,7 @@ def test_pictures_come_from_the_prior_and_lie_between_two_others():
 @pytest.mark.parametrize("with_memories", [False, True])
 def test_networks_that_share_a_layer_are_both_updated(with_memories):
     shared = Dense(2)
-    g, d = Sequential([shared]), Sequential([shared, Dense(1)])
+    g, d = Sequential([Dense(2), shared]), Sequential([shared, Dense(1)])
     g.build((2,), 0), d.build((2,), 0)
     gan, x = GAN(g, d), np.ones((4, 2), "float32")
     memories = gan.gradient_vectors() if with_memories else None
