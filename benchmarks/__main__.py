@@ -9,8 +9,7 @@ from benchmarks import report, results, speedup, summary
 from benchmarks.machine import cores, load, machine
 from benchmarks.models import MACHINES, MODELS, ROWS
 from benchmarks.options import add_options, parsed, positive
-from benchmarks.summary import NUMPY_ALONE
-from benchmarks.timing import CONTESTANTS, ROOT, Contestant, contest, started
+from benchmarks.timing import CONTESTANTS, NUMPY_ALONE, ROOT, Contestant, contest, started
 from scratchnet.compiled import numba_problem
 
 

@@ -3,9 +3,8 @@
 import math
 
 from benchmarks.models import MACHINES, ROWS, SHORT
-from benchmarks.timing import FOUR, PEERS
+from benchmarks.timing import FOUR, NUMPY_ALONE, PEERS
 
-NUMPY_ALONE = "scratchnet, NumPy alone"
 TITLES = {
     "torch": "PyTorch eager",
     "torch, fused Adam": "PyTorch fused Adam",

@@ -29,9 +29,10 @@ THREAD_VARIABLES = (
 )
 CPU_ONLY = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
+NUMPY_ALONE = "scratchnet, NumPy alone"  # as without Numba
 CONTESTANTS = {  # name -> module, function, whose interpreter
     "scratchnet": ("ours", "train_step", "scratchnet"),
-    "scratchnet, NumPy alone": ("ours_numpy", "train_step", "scratchnet"),  # without Numba
+    NUMPY_ALONE: ("ours_numpy", "train_step", "scratchnet"),
     "torch": ("peers_torch", "adam", "torch"),
     "torch, fused Adam": ("peers_torch", "fused_adam", "torch"),
     "keras on jax": ("peers_keras", "train_step", "keras"),
@@ -39,7 +40,7 @@ CONTESTANTS = {  # name -> module, function, whose interpreter
     "scikit-learn": ("peers_sklearn", "fit", "scratchnet"),
     "matrix products": ("ours", "products", "scratchnet"),
 }
-OURS = "scratchnet", "scratchnet, NumPy alone", "matrix products"
+OURS = "scratchnet", NUMPY_ALONE, "matrix products"
 PEERS = tuple(name for name in CONTESTANTS if name not in OURS)
 FOUR = PEERS[:4]  # the frameworks with automatic differentiation
 

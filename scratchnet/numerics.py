@@ -13,10 +13,10 @@ FEW_ROWS = 64  # at most, see `times_transposed`
 def times_transposed(dy, W):
     """Matrix product dy W^T of (N, M) and (D, M), a new array (N, D).
 
-    Plain form: ``dy @ W.T``, with the same result up to rounding. In CPU memory and for at most 64
-    rows, fewer than those and the columns of W, it is computed as (W dy^T)^T. A product begins with
-    copies of its factors, and on processors with AVX-512 BLAS takes so long to copy a transposed W
-    that transposing dy and the result, both small, saves a third of the time.
+    Plain form: ``dy @ W.T``, with the same result up to rounding. In CPU memory, and if N is at
+    most 64, D and M, it is computed as (W dy^T)^T. BLAS first copies the factors of a product, and
+    on processors with AVX-512 takes so long for a transposed W that it saves a third of the time to
+    transpose dy and the result, which are small.
 
     >>> import numpy as np
     >>> times_transposed(np.array([[1.0, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))

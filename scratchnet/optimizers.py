@@ -132,7 +132,8 @@ class Optimizer(WithHints):
 
     def make_slots(self, w: Array) -> dict[str, Array]:
         """Return the vectors of the slots for parameters w (P,); make them, unless they exist."""
-        compiled(flush_loop, w, numbers=1)  # once, before processes are forked
+        if self.slots:
+            compiled(flush_loop, w, numbers=1)  # once, before processes are forked
         self.vectors = self.vectors or {name: self.start(w) for name in self.slots}
         return self.vectors
 
@@ -351,14 +352,13 @@ class Adam(Optimizer):
         With M = b1 M + g, V = b2 V + g^2 and c = sqrt((1 - b2^t) / (1 - b2)), m = (1 - b1) M and
         m^ / (sqrt(v^) + epsilon) = M / (sqrt(V) + epsilon c) * c (1 - b1) / (1 - b1^t).
         """
-        b1, b2, t = self.beta_1, self.beta_2, self.t
+        xp, b1, b2, t = xp_of(w), self.beta_1, self.beta_2, self.t
         c = ((1 - b2**t) / (1 - b2)) ** 0.5
         epsilon, rate = self.epsilon * c, rate * c * (1 - b1) / (1 - b1**t)
         if loop := compiled(adam_loop, w, g, M, V, numbers=4):
             loop(w, g, M, V, *map(w.dtype.type, (b1, b2, epsilon, rate)))
             return
-        xp = xp_of(w)  # otherwise with one temporary array a
-        M *= b1
+        M *= b1  # otherwise with one temporary array a
         M += g
         V *= b2
         a = g * g

@@ -150,6 +150,13 @@ def test_loops_are_compiled_before_processes_are_forked(make):
 
 
 @needs_numba
+def test_an_optimizer_without_running_vectors_compiles_nothing():
+    module._compiled.cache_clear()
+    SGD(0.1).step(np.zeros(LEAST, "float32"), np.ones(LEAST, "float32"))
+    assert module._compiled.cache_info().currsize == 0
+
+
+@needs_numba
 def test_division_by_zero_in_a_loop_gives_infinity():
     w, g, M, V = np.zeros((4, LEAST), "float32")
     M += 1

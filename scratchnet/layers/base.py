@@ -223,8 +223,8 @@ class Layer(WithHints):
         self.params[name] = Parameter(to_device(value))
 
     def __getattr__(self, name):  # Python calls this for an attribute that does not exist: self.W
-        params = self.__dict__.get("params")
-        if params and name in params:
+        params = self.__dict__.get("params", {})
+        if name in params:
             return params[name].value
         hint = hint_for(["model"], name)
         message = f"{type(self).__name__} has no attribute {name!r}"

@@ -160,13 +160,12 @@ class GAN:
         may make the `memories`, those of `gradient_vectors`, once for all its steps.
         """
         d, g = self.discriminator, self.generator
-        of_d, of_g = memories or self.gradient_vectors(group)
         if not len(x):  # more workers than samples: this one adds nothing to the sums
             for model, optimizer in ((d, optimizer_d), (g, optimizer_g)):
                 optimizer.step(model.parameters, model.parameters * 0, group)
             self._update_mean(optimizer_g.t, group)
             return 0.0, 0.0
-        share = len(x) / (n or len(x))
+        share, (of_d, of_g) = len(x) / (n or len(x)), memories or self.gradient_vectors(group)
         with of_d:
             loss_d, grads, caches = self.discriminator_gradients(x, z_d)
         optimizer_d.step(of_d.parameters, _scaled(of_d.filled(grads), share), group)
