@@ -85,6 +85,6 @@ def adam_loop(w, g, M, V, b1, b2, epsilon, rate):
 
 
 def flush_loop(v, least):
-    """`optimizers.flush_subnormals` as a loop: entries below `least` become zero."""
+    """`optimizers.flush_subnormals` as a loop: entries of a size below `least` become zero."""
     for i in range(v.size):
         v[i] *= abs(v[i]) >= least

@@ -176,8 +176,8 @@ class TrainingStep:
         if self.group.size > 1 and self.masks_steps:
             (total,) = self.group.all_reduce([weight])
             share_of_loss = weight / max(total, 1)
-        has_penalty = type(penalty) not in (int, float)
-        before = share_of_loss / share if has_penalty else share_of_loss
+        penalized = type(penalty) not in (int, float)
+        before = share_of_loss / share if penalized else share_of_loss
         if before != 1:  # dy has fewer numbers than the gradient, usually
             dy = dy * before
         if sigmoid is not None:
@@ -185,7 +185,7 @@ class TrainingStep:
             y, _ = loss_cache  # probabilities
         with memory:
             g = memory.filled(model.weight_gradients(dy, cache))
-        if share != 1 and has_penalty:  # the gradient of a penalty does not depend on dy
+        if share != 1 and penalized:  # the gradient of a penalty does not depend on dy
             g *= share
         if self.has_running_stats:
             model.update_running_stats(cache)
