@@ -145,8 +145,10 @@ def test_another_error_of_the_server_is_one_line(capsys):
 
 
 # The time of the browser of a test passes only while a timer is running, and `stop` ends the page's
-# requests, so that the rest of the time passes at once.
+# requests, so that the rest of the time passes at once. A frame of the screen takes real time, in
+# which all of the browser's time can pass, so frames are asked for by a timer.
 TOOLS = """
+    window.requestAnimationFrame = f => setTimeout(f, 16);
     const timer = setInterval(() => {}, 100);
     const until = (condition, f) => {
       if (condition()) f(); else setTimeout(() => until(condition, f), 50); };
