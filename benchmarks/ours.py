@@ -136,7 +136,7 @@ class OnWorkers:
 
         arrays = []
         for model, optimizer in zip(task.models, task.optimizers, strict=True):
-            arrays += share(model, optimizer, self.kind)
+            arrays += share(model, optimizer, self.kind, self.workers)
         capacity = max([array.size for array in arrays], default=0)
         numbers = run(work, self.workers, self.kind, arrays=arrays, capacity=capacity)
         seconds, cpu, self.together = map(float, numbers)

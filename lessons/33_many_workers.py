@@ -157,7 +157,7 @@ def step_by_hand(group, model, optimizer, x, t):
 def parameters_after(n, kind, steps=3):
     """Parameters after some steps by hand of n workers."""
     model = build(32).map_arrays(to_numpy)
-    arrays = share(model, SGD(cfg.learning_rate), kind)
+    arrays = share(model, SGD(cfg.learning_rate), kind, n)
 
     def work(group):
         for _ in range(steps):

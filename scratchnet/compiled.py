@@ -19,6 +19,7 @@ import numpy as np
 
 from scratchnet.backend import Array, on_host
 
+DTYPES = np.dtype("float32"), np.dtype("float64")
 LEAST = 1 << 13  # numbers of a vector; a shorter one is not worth the time to compile the loop
 
 
@@ -38,7 +39,7 @@ def numba_problem() -> str | None:
     return None
 
 
-def compiled(loop: Callable, *vectors: Array, numbers: int) -> Callable | None:
+def compiled(loop: Callable, *vectors: Array, gradients: int = 0) -> Callable | None:
     """The loop as machine code, or None where NumPy is to be used.
 
     None without Numba, for arrays on a GPU, for fewer than 8192 numbers, and for vectors that are
@@ -46,45 +47,57 @@ def compiled(loop: Callable, *vectors: Array, numbers: int) -> Callable | None:
     for this dtype, which takes about half a second. The loop gives no warning of an overflow.
 
     Parameters
-        loop      function of vectors, and then of numbers, all of one dtype; it changes the vectors
-                  in place and returns None
-        vectors   the first arguments of the loop, or only some of them
-        numbers   how many of the arguments, the last ones, are numbers
+        loop        function of vectors, and then of numbers, all of one dtype; it changes the
+                    vectors in place and returns None
+        vectors     the vectors of a call, or others like them
+        gradients   length of the tuple of vectors that is the loop's second argument; 0: the second
+                    argument is no tuple
     """
     first = vectors[0]
     if first.size < LEAST or not on_host(first) or numba_problem():
         return None
-    if first.dtype.name not in ("float32", "float64"):
+    if first.dtype not in DTYPES:
         return None
     if not all(v.flags.carray and v.dtype == first.dtype for v in vectors):
         return None
-    return _compiled(loop, first.dtype, numbers)
+    return _compiled(loop, first.dtype, len(vectors), gradients)
 
 
 @functools.cache
-def _compiled(loop: Callable, dtype: Any, numbers: int) -> Callable:
+def _compiled(loop: Callable, dtype: Any, vectors: int, gradients: int) -> Callable:
     import numba
 
     number = numba.from_dtype(dtype)
-    vectors = loop.__code__.co_argcount - numbers
-    signature = numba.void(*[number[::1]] * vectors, *[number] * numbers)
+    types = [number[::1]] * vectors + [number] * (loop.__code__.co_argcount - vectors)
+    if gradients:
+        types[1] = numba.types.UniTuple(number[::1], gradients)
     # error_model: x / 0 is infinity as in NumPy, no exception. nogil: threads run in parallel
-    return numba.njit(signature, error_model="numpy", nogil=True)(loop)
+    return numba.njit(numba.void(*types), error_model="numpy", nogil=True)(loop)
 
 
-def adam_loop(w, g, M, V, b1, b2, epsilon, rate):
+def adam_loop(w, gradients, M, V, b1, b2, epsilon, rate, keep):
     """One update of `optimizers.Adam` as a loop over the parameters w (P,).
 
     Its operations are those of `Adam.update`, in the same order: see there for M, V and the values
-    of epsilon and rate.
+    of epsilon and rate. The gradient is the sum of the workers' vectors, in the order of their
+    ranks. keep is the factor of w in `AdamW`, 1 in `Adam`.
+
+    All is read before the first write. Otherwise a read of V[i] has to wait for the write of M[i]
+    where the two addresses agree in their last 12 bits, by which processors tell addresses apart at
+    first: the vectors of a group all begin with a page of memory, and the loop would take three
+    times as long.
     """
     for i in range(w.size):
-        M[i] = M[i] * b1 + g[i]
-        V[i] = V[i] * b2 + g[i] * g[i]
-        w[i] -= M[i] / (np.sqrt(V[i]) + epsilon) * rate
+        g = gradients[0][i]
+        for r in range(1, len(gradients)):
+            g = g + gradients[r][i]
+        m = M[i] * b1 + g
+        v = V[i] * b2 + g * g
+        u = w[i] * keep - m / (np.sqrt(v) + epsilon) * rate
+        M[i], V[i], w[i] = m, v, u
 
 
 def flush_loop(v, least):
-    """`optimizers.flush_subnormals` as a loop: entries of a size below `least` become zero."""
+    """`optimizer_base.flush_subnormals` as a loop: entries smaller than `least` become zero."""
     for i in range(v.size):
         v[i] *= abs(v[i]) >= least

@@ -13,7 +13,7 @@ from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.loss_base import with_mask
 from scratchnet.losses import Loss
-from scratchnet.optimizers import Optimizer
+from scratchnet.optimizer_base import Optimizer
 from scratchnet.training_checks import check_loss, check_model, check_optimizer
 from scratchnet.validation import check_positive_int
 

@@ -17,7 +17,7 @@ from scratchnet.batch_rows import batch_rows
 from scratchnet.layers.base import Layer
 from scratchnet.loss_base import batch_weight, with_mask
 from scratchnet.losses import Loss, WeightedLoss
-from scratchnet.optimizers import ALONE, Optimizer
+from scratchnet.optimizer_base import ALONE, Optimizer
 from scratchnet.parallel import Group
 from scratchnet.training_checks import (
     check_callbacks,

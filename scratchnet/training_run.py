@@ -19,7 +19,7 @@ import numpy as np
 from scratchnet.backend import Array, to_numpy, xp_of
 from scratchnet.inputs import read_only
 from scratchnet.layers.base import Layer
-from scratchnet.optimizers import ALONE, Optimizer
+from scratchnet.optimizer_base import ALONE, Optimizer
 from scratchnet.parallel import Group
 from scratchnet.saving import model_arrays
 from scratchnet.training_checks import all_finite, metric_value, not_finite

@@ -29,7 +29,7 @@ from scratchnet.layers.gradient_vector import GradientVector
 from scratchnet.layers.sequential import Sequential
 from scratchnet.loss_base import batch_weight, with_mask
 from scratchnet.losses import BinaryCrossEntropy, Loss
-from scratchnet.optimizers import ALONE, Optimizer
+from scratchnet.optimizer_base import ALONE, Optimizer
 from scratchnet.parallel import Group, choose, run
 from scratchnet.workers import (
     MIN_OPERATIONS_OF_A_THREAD,
@@ -260,7 +260,7 @@ def on_threads(
             step = TrainingStep(model, loss, own_counter(optimizer, group), group)
             results[group.rank] = step(x[mine], target[mine], len(x))
 
-    arrays = share(model, optimizer, "threads")
+    arrays = share(model, optimizer, "threads", size)
     run(work, size, "threads", arrays=arrays, capacity=arrays[-1].size)
     return joined([result for result in results if result[2] is not None])
 

@@ -28,7 +28,7 @@ from scratchnet.backend import Array, on_host
 from scratchnet.layers.base import Layer
 from scratchnet.layers.parameters import one_vector, place
 from scratchnet.loss_base import Loss
-from scratchnet.optimizers import ALONE, Optimizer
+from scratchnet.optimizer_base import ALONE, Optimizer
 from scratchnet.parallel import (
     Group,
     choose,
@@ -211,16 +211,20 @@ def start(
         return work(ALONE)
     arrays, capacity = [], outputs * math.prod(shape) if outputs else 0
     for model, optimizer in zip(models, optimizers, strict=False):
-        arrays += share(model, optimizer, kind)
+        arrays += share(model, optimizer, kind, size)
         capacity = max(capacity, arrays[-1].size)
     return run(work, size, kind, arrays=arrays, capacity=capacity)
 
 
-def share(model: Layer, optimizer: Optimizer, kind: str) -> list[np.ndarray]:
+def share(model: Layer, optimizer: Optimizer, kind: str, size: int) -> list[np.ndarray]:
     """Move the parameters and the optimizer's vectors to memory that all workers see.
 
     Threads see every array; processes those that are in shared memory before they start. The last
-    of the arrays returned are the parameters.
+    of the arrays returned are the parameters. The optimizer also compiles its loops, which each
+    process would have to do otherwise.
+
+    Parameters
+        kind, size   of the group
     """
     parameters = [p for _, p in model.parameter_items(trainable_only=True)]
     w = one_vector(parameters)
@@ -230,6 +234,7 @@ def share(model: Layer, optimizer: Optimizer, kind: str) -> list[np.ndarray]:
     if kind == "processes":
         for name, vector in vectors.items():
             vectors[name] = vector if is_shared(vector) else shared_copy(vector)
+    optimizer.compiled_loop(w, w, 1 if optimizer.clip else size)
     return [*vectors.values(), w]
 
 

@@ -1,5 +1,6 @@
 """Compiled loops: the bits of NumPy, with and without Numba, in one process and in several."""
 
+import copy
 import importlib.util
 import sys
 
@@ -11,16 +12,11 @@ from scratchnet import compiled as module
 from scratchnet.compiled import LEAST, adam_loop, compiled, numba_problem
 from scratchnet.layers import Dense, ReLU, Sequential
 from scratchnet.losses import MeanSquaredError
-from scratchnet.optimizers import (
-    FLUSH_EVERY,
-    SGD,
-    Adam,
-    AdamW,
-    ClipByGlobalNorm,
-    RMSprop,
-    flush_subnormals,
-)
+from scratchnet.optimizer_base import FLUSH_EVERY, MOST_PARTS, flush_subnormals
+from scratchnet.optimizers import SGD, Adam, AdamW, ClipByGlobalNorm, RMSprop
+from scratchnet.parallel import run
 from scratchnet.training import fit
+from scratchnet.workers import share
 
 needs_numba = pytest.mark.skipif(
     importlib.util.find_spec("numba") is None, reason='Numba is missing: pip install -e ".[numba]"'
@@ -41,10 +37,14 @@ def updates(make, dtype, n):
     rng, optimizer = np.random.default_rng(0), make()
     w = rng.standard_normal(n).astype(dtype)
     for _ in range(40):
-        g = rng.standard_normal(n) * 10 ** rng.uniform(-42, 6, n)
-        g[:: n // 10] = 0
-        optimizer.step(w, g.astype(dtype))
+        optimizer.step(w, gradient_of_all_sizes(rng, n).astype(dtype))
     return [bits(a) for a in (w, *optimizer.vectors.values())]
+
+
+def gradient_of_all_sizes(rng, n):
+    g = rng.standard_normal(n) * 10 ** rng.uniform(-42, 6, n)
+    g[:: n // 10] = 0
+    return g
 
 
 @needs_numba
@@ -82,15 +82,60 @@ def test_the_loop_that_flushes_has_the_bits_of_its_numpy_form(dtype, monkeypatch
 
 def test_the_loop_in_python_has_the_bits_of_the_numpy_form():
     rng = np.random.default_rng(0)
-    w, g, M, V = (rng.random(50, "float32") for _ in range(4))
+    w, g, h, M, V = (rng.random(50, "float32") for _ in range(5))
     expected = [a.copy() for a in (w, M, V)]
-    optimizer = Adam()
+    optimizer = AdamW(weight_decay=0.1)
     optimizer.t = 3
-    optimizer.update(expected[0], g, 0.001, *expected[1:])
+    optimizer.update(expected[0], g + h, 0.001, *expected[1:])
     c = ((1 - 0.999**3) / (1 - 0.999)) ** 0.5
-    numbers = 0.9, 0.999, 1e-8 * c, 0.001 * c * (1 - 0.9) / (1 - 0.9**3)
-    adam_loop(w, g, M, V, *map(np.float32, numbers))
+    numbers = 0.9, 0.999, 1e-8 * c, 0.001 * c * (1 - 0.9) / (1 - 0.9**3), 1 - 0.001 * 0.1
+    adam_loop(w, (g, h), M, V, *map(np.float32, numbers))
     assert [bits(a) for a in (w, M, V)] == [bits(a) for a in expected]
+
+
+@needs_numba
+@pytest.mark.parametrize("size", [2, 3, MOST_PARTS + 1])
+@pytest.mark.parametrize("make", [Adam, AdamW, lambda: Adam(clip=ClipByGlobalNorm(0.5))])
+def test_the_loop_adds_the_gradients_of_the_workers_in_their_order(make, size, monkeypatch):
+    n = size * LEAST + 7
+
+    def trained():
+        optimizer, w = make(), np.zeros(n, "float32")
+        optimizer.make_slots(w)
+
+        def work(group):
+            own = copy.copy(optimizer)
+            for step in range(3):
+                g = gradient_of_all_sizes(np.random.default_rng([step, group.rank]), n)
+                own.step(w, g.astype("float32"), group)
+
+        run(work, size, "threads", arrays=[w, *optimizer.vectors.values()], capacity=n)
+        return [bits(a) for a in (w, *optimizer.vectors.values())]
+
+    with_loop = trained()
+    monkeypatch.setattr(module, "LEAST", 1 << 40)
+    assert trained() == with_loop
+
+
+@needs_numba
+def test_a_subclass_with_another_update_has_no_loop_unless_it_names_one():
+    class Halved(Adam):
+        def update(self, w, g, rate, M, V):
+            super().update(w, g / 2, rate, M, V)
+
+    class Renamed(Adam):
+        pass
+
+    class Own(Halved):
+        loop = staticmethod(adam_loop)
+
+    assert Halved.loop is None and Renamed.loop is Own.loop is adam_loop
+    halved, plain = np.zeros((2, LEAST), "float32")
+    g = np.linspace(-1, 1, LEAST, dtype="float32")
+    for _ in range(2):
+        Halved(epsilon=1.0).step(halved, g)
+        Adam(epsilon=1.0).step(plain, g / 2)
+    np.testing.assert_array_equal(halved, plain)
 
 
 @needs_numba
@@ -111,14 +156,14 @@ def test_training_has_the_same_bits_with_and_without_numba(workers, clip, monkey
 
 
 def test_without_numba_there_is_no_loop_and_a_reason(without_numba):
-    assert compiled(adam_loop, np.zeros(LEAST), numbers=4) is None
+    assert compiled(adam_loop, *np.zeros((4, LEAST)), gradients=1) is None
     assert "numba" in numba_problem()
 
 
 @needs_numba
 def test_a_short_vector_is_left_to_numpy():
-    assert compiled(adam_loop, np.zeros(LEAST - 1), numbers=4) is None
-    assert compiled(adam_loop, np.zeros(LEAST), numbers=4) is not None
+    assert compiled(adam_loop, *np.zeros((4, LEAST - 1)), gradients=1) is None
+    assert compiled(adam_loop, *np.zeros((4, LEAST)), gradients=1) is not None
 
 
 @needs_numba
@@ -131,21 +176,29 @@ def test_vectors_that_a_loop_does_not_take_are_left_to_numpy(kind):
         w, g = w[::2], g[::2]
     else:
         w = g = w.astype({"float16": "float16", "integers": "int64"}[kind])
-    assert compiled(adam_loop, w, g, numbers=4) is None
+    assert compiled(adam_loop, w, g, w, w, gradients=1) is None
     if kind in ("read-only", "strided"):
         Adam(0.5).step(w, g)
         assert np.isfinite(w).all()
 
 
 @needs_numba
-@pytest.mark.parametrize("make", [Adam, RMSprop, lambda: SGD(0.1, momentum=0.9)])
-def test_loops_are_compiled_before_processes_are_forked(make):
+@pytest.mark.parametrize(
+    "make", [Adam, RMSprop, lambda: SGD(0.1, momentum=0.9), lambda: Adam(clip=ClipByGlobalNorm(1))]
+)
+@pytest.mark.parametrize("size", [1, 2])
+def test_loops_are_compiled_before_processes_are_forked(make, size):
     module._compiled.cache_clear()
-    optimizer = make()
-    optimizer.make_slots(np.zeros(LEAST, "float32"))
+    optimizer, model = make(), built(Dense(LEAST, use_bias=False), (2,))
+    arrays = share(model, optimizer, "threads", size)
     ready = module._compiled.cache_info().currsize
-    for _ in range(FLUSH_EVERY):
-        optimizer.step(np.zeros(LEAST, "float32"), np.ones(LEAST, "float32"))
+
+    def work(group):
+        own, w = copy.copy(optimizer), model.parameters
+        for _ in range(FLUSH_EVERY):
+            own.step(w, np.ones_like(w), group)
+
+    run(work, size, "threads" if size > 1 else "alone", arrays=arrays, capacity=arrays[-1].size)
     assert module._compiled.cache_info().currsize == ready > 0
 
 
@@ -161,5 +214,6 @@ def test_division_by_zero_in_a_loop_gives_infinity():
     w, g, M, V = np.zeros((4, LEAST), "float32")
     M += 1
     one, zero = np.float32(1), np.float32(0)
-    compiled(adam_loop, w, numbers=4)(w, g, M, V, one, one, zero, one)
+    loop = compiled(adam_loop, w, g, M, V, gradients=1)
+    loop(w, (g,), M, V, one, one, zero, one, one)
     assert (w == -np.inf).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cases import bits, read_only
 
-from scratchnet import optimizers
+from scratchnet import optimizer_base, optimizers
 from scratchnet.optimizers import (
     SGD,
     Adagrad,
@@ -80,11 +80,11 @@ def normal(size, seed=0, dtype="float64"):
 
 @pytest.mark.parametrize(
     "chunk, size",
-    [(1, 20), (7, 100), (10, 100), (optimizers.CHUNK, 2 * optimizers.CHUNK + 5)],
+    [(1, 20), (7, 100), (10, 100), (optimizer_base.CHUNK, 2 * optimizer_base.CHUNK + 5)],
 )
 @pytest.mark.parametrize("plain", PLAIN, ids=lambda plain: plain.__name__)
 def test_a_step_is_the_plain_formula_for_every_chunk_size(plain, chunk, size, monkeypatch):
-    monkeypatch.setattr(optimizers, "CHUNK", chunk)
+    monkeypatch.setattr(optimizer_base, "CHUNK", chunk)
     optimizer, w = PLAIN[plain](), normal(size)
     expected, m, v = w.copy(), 0.0, 0.0
     for t in range(1, 6):
@@ -243,7 +243,7 @@ def test_arguments_out_of_range_are_refused_by_name(kind, arguments):
 @each_optimizer
 @pytest.mark.parametrize("clip", [ClipByValue(0.1), ClipByGlobalNorm(0.1)])
 def test_the_whole_gradient_is_clipped_before_the_rule_sees_it(make, clip, monkeypatch):
-    monkeypatch.setattr(optimizers, "CHUNK", 3)  # pieces: their norms are not the norm
+    monkeypatch.setattr(optimizer_base, "CHUNK", 3)  # pieces: their norms are not the norm
     clipping, plain, w = make(clip=clip), make(), normal(10)
     copy = w.copy()
     for t in range(3):

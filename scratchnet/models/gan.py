@@ -10,7 +10,7 @@ from scratchnet.layers.composite import Composite
 from scratchnet.layers.gradient_vector import GradientVector
 from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.models.conditional import beside, check_classes, check_labels, one_hot
-from scratchnet.optimizers import ALONE, Optimizer
+from scratchnet.optimizer_base import ALONE, Optimizer
 from scratchnet.parallel import Group
 from scratchnet.saving import model_arrays
 from scratchnet.training import batch_sizes, batches

@@ -18,7 +18,7 @@ from scratchnet.models.conditional import (
     one_hot,
 )
 from scratchnet.numerics import kl_to_standard_normal, logsumexp, sigmoid, softplus
-from scratchnet.optimizers import Optimizer
+from scratchnet.optimizer_base import Optimizer
 from scratchnet.training import batches, evaluate, fit
 from scratchnet.training_checks import check_data, check_options, check_targets
 from scratchnet.training_run import History, Metrics

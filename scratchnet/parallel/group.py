@@ -23,7 +23,7 @@ rounding is therefore the same, and so is the result, bit for bit.
 Kinds of groups: `Alone` (this module), `ThreadGroup`, `ProcessGroup`, `MPIGroup`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ import numpy as np
 from scratchnet.validation import require
 
 ALIGNMENT = 16  # numbers; 16 float32 are a cache line, so no two workers write to the same one
-CHUNK = 1 << 16  # numbers; see Group.reduce_chunks
+CHUNK = 1 << 16  # numbers; see Group.all_to_all
 
 
 class WorkerError(RuntimeError):
@@ -100,22 +100,22 @@ class Group:
             f"reduce_scatter expects out with the {stretch.stop - stretch.start} numbers of this "
             f"worker's stretch, {vector.dtype}; got {len(out)} of {out.dtype}",
         )
-        for _ in self.reduce_chunks(vector, out=out):
-            pass
+        for s, parts in self.all_to_all(vector):
+            sum_in_order(parts, out[s.start - stretch.start : s.stop - stretch.start])
 
-    def reduce_chunks(
-        self, vector: np.ndarray, chunk: int = CHUNK, out: np.ndarray | None = None
-    ) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield (s, total) for the chunks of this worker's stretch, total = sum over ranks of g[s].
+    def all_to_all(
+        self, vector: np.ndarray, chunk: int = CHUNK
+    ) -> Iterator[tuple[slice, list[np.ndarray]]]:
+        """Yield (s, parts) for the chunks s of this worker's stretch, parts[r] = vector_r[s].
 
-        The same sums as those of `reduce_scatter`, a chunk at a time. An optimizer that uses each
-        chunk at once finds it in the processor's cache. s is a slice of the whole vector; total
-        may be overwritten. Every worker must run its loop to the end, even if its stretch is empty.
+        The sum of the parts, see `sum_in_order`, is that of `reduce_scatter`. An optimizer that
+        uses each chunk at once finds it in the processor's cache. s is a slice of the whole vector;
+        do not change the parts, which may be the memory of another worker. Every worker must run
+        its loop to the end, even if its stretch is empty.
 
         Parameters
             vector   (n,), one on each worker, see `reduce_scatter`
             chunk    numbers in a chunk
-            out      (m,), memory for the sums; None: new arrays, or the vector's own in `Alone`
         """
         raise NotImplementedError
 
@@ -177,11 +177,11 @@ class Alone(Group):
     def buffer(self, n: int, dtype: Any = "float32") -> np.ndarray:
         return self._buffer(n, dtype)
 
-    def reduce_chunks(
-        self, vector: np.ndarray, chunk: int = CHUNK, out: np.ndarray | None = None
-    ) -> Iterator[tuple[slice, np.ndarray]]:
+    def all_to_all(
+        self, vector: np.ndarray, chunk: int = CHUNK
+    ) -> Iterator[tuple[slice, list[np.ndarray]]]:
         for s in chunks(self.stretch(len(vector)), chunk):
-            yield s, vector[s] if out is None else sum_in_order([vector[s]], out[s])
+            yield s, [vector[s]]
 
     def all_gather(self, part: np.ndarray, full: np.ndarray) -> None:
         if not same_memory(part, full):
@@ -240,14 +240,16 @@ def chunks(stretch: slice, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, stretch.stop))
 
 
-def sum_in_order(vectors: list[np.ndarray], out: np.ndarray | None = None) -> np.ndarray:
+def sum_in_order(vectors: Sequence[np.ndarray], out: np.ndarray | None = None) -> np.ndarray:
     """Sum of one or more vectors, ((v_0 + v_1) + v_2) + ..., in `out` or as a new array.
+
+    Without `out` the sum of one vector is the vector itself, not a copy.
 
     >>> sum_in_order([np.ones(2), np.ones(2), np.ones(2)])
     array([3., 3.])
     """
     if len(vectors) == 1:
-        return np.positive(vectors[0], out=out)
+        return vectors[0] if out is None else np.positive(vectors[0], out=out)
     total = np.add(vectors[0], vectors[1], out=out)
     for vector in vectors[2:]:
         total += vector

@@ -98,9 +98,9 @@ class MPIGroup(Group):
     def buffer(self, n: int, dtype: Any = "float32") -> np.ndarray:
         return self._buffer(n, dtype)
 
-    def reduce_chunks(
-        self, vector: np.ndarray, chunk: int = CHUNK, out: np.ndarray | None = None
-    ) -> Iterator[tuple[slice, np.ndarray]]:
+    def all_to_all(
+        self, vector: np.ndarray, chunk: int = CHUNK
+    ) -> Iterator[tuple[slice, list[np.ndarray]]]:
         counts, starts = self._stretches(len(vector))
         m = counts[self.rank]
         parts = self._received(self.size * m, vector.dtype).reshape(self.size, m)  # (n, m)
@@ -108,8 +108,7 @@ class MPIGroup(Group):
         self.communicator.Alltoallv([vector, (counts, starts)], [parts, to_each])
         first = starts[self.rank]
         for s in chunks(slice(0, m), chunk):
-            total = sum_in_order([part[s] for part in parts], None if out is None else out[s])
-            yield slice(first + s.start, first + s.stop), total
+            yield slice(first + s.start, first + s.stop), [part[s] for part in parts]
 
     def all_gather(self, part: np.ndarray, full: np.ndarray) -> None:
         s = self.stretch(len(full))

@@ -122,7 +122,7 @@ class SharedMemoryGroup(Group):
 
     A worker may write to its buffer when no other reads it any more. After a sum of vectors this is
     so when all have met at the next barrier; `unread` is True until then. The next operation
-    usually has a barrier anyway, so `reduce_chunks` does not end with one.
+    usually has a barrier anyway, so `all_to_all` does not end with one.
     """
 
     def __init__(self, rank: int, memory: Memory):
@@ -153,17 +153,15 @@ class SharedMemoryGroup(Group):
     def buffer(self, n: int, dtype: Any = "float32") -> np.ndarray:
         return self.memory.vector(self.rank, n, dtype)
 
-    def reduce_chunks(
-        self, vector: np.ndarray, chunk: int = CHUNK, out: np.ndarray | None = None
-    ) -> Iterator[tuple[slice, np.ndarray]]:
+    def all_to_all(
+        self, vector: np.ndarray, chunk: int = CHUNK
+    ) -> Iterator[tuple[slice, list[np.ndarray]]]:
         self._publish(vector)
         self.barrier()  # all vectors are complete
         self.unread = True
         vectors = [self.memory.vector(r, len(vector), vector.dtype) for r in range(self.size)]
-        mine = self.stretch(len(vector))
-        for s in chunks(mine, chunk):
-            place = None if out is None else out[s.start - mine.start : s.stop - mine.start]
-            yield s, sum_in_order([v[s] for v in vectors], place)
+        for s in chunks(self.stretch(len(vector)), chunk):
+            yield s, [v[s] for v in vectors]
 
     def all_gather(self, part: np.ndarray, full: np.ndarray) -> None:
         s = self.stretch(len(full))

@@ -5,7 +5,7 @@ attributes of the layer: a `RecordedMethod` calls the method of the class. `Opti
 the beginning and the end of each update to all X-rays.
 """
 
-from scratchnet.optimizers import ALONE, Optimizer
+from scratchnet.optimizer_base import ALONE, Optimizer
 
 METHODS = ("forward", "backward", "weight_gradients", "input_gradient")
 

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from scratchnet.optimizers import Optimizer
+from scratchnet.optimizer_base import Optimizer
 
 
 @dataclasses.dataclass(frozen=True)

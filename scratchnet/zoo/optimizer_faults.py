@@ -1,7 +1,7 @@
 """Faults in optimizers."""
 
 from scratchnet.backend import xp_of
-from scratchnet.optimizers import Optimizer
+from scratchnet.optimizer_base import Optimizer
 from scratchnet.zoo.fault import Fault, catalogue
 
 

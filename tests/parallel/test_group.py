@@ -47,8 +47,8 @@ def test_the_stretches_cover_a_vector_at_multiples_of_16(size, n):
 
 def test_alone_a_chunk_is_the_vectors_own_memory():
     vector = np.arange(5.0)
-    for s, total in Alone().reduce_chunks(vector, 2):
-        assert np.shares_memory(total, vector[s])
+    for s, (part,) in Alone().all_to_all(vector, 2):
+        assert np.shares_memory(part, vector[s])
 
 
 def test_the_buffer_is_the_same_memory_in_each_call():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from scratchnet.parallel import is_shared, run, shared_copy, shared_zeros
+from scratchnet.parallel.group import sum_in_order
 from scratchnet.parallel.shared_memory import SharedMemoryGroup, distances
 
 KINDS = ("threads", "processes")
@@ -33,16 +34,16 @@ def test_a_barrier_has_as_few_rounds_as_twos_are_multiplied_to_the_size():
 def late_first_chunk(group, second):
     """Rank 0 reads slowly; the others go on to the operation `second`."""
     n, total = 200, []
-    for _, part in group.reduce_chunks(np.full(n, 1.0), chunk=16):
+    for _, parts in group.all_to_all(np.full(n, 1.0), chunk=16):
         if group.rank == 0 and not total:
             time.sleep(0.05)
-        total.append(part)
+        total.append(sum_in_order(parts))
     second(group, n)
     return np.concatenate(total)
 
 
 def reduce_again(group, n):
-    for _ in group.reduce_chunks(np.full(n, 5.0)):
+    for _ in group.all_to_all(np.full(n, 5.0)):
         pass
 
 
