@@ -112,6 +112,7 @@ class OnWorkers:
     def timed(self, lead, n):
         """Time n steps: {"seconds"} on rank 0 between barriers, {"cpu"} seconds of all workers."""
         from scratchnet.batch_rows import batch_rows
+        from scratchnet.compiled_functions import compile_functions
         from scratchnet.parallel import run
         from scratchnet.training_step import own_counter
         from scratchnet.workers import rows_of, share
@@ -134,6 +135,7 @@ class OnWorkers:
                 seconds = time.perf_counter() - began
             return group.all_reduce([seconds * (group.rank == 0), cpu, self._mb(group)])
 
+        compile_functions()
         arrays = []
         for model, optimizer in zip(task.models, task.optimizers, strict=True):
             arrays += share(model, optimizer, self.kind, self.workers)

@@ -6,8 +6,10 @@ once. In Python such a loop takes hundreds of times as long; Numba compiles it t
 
     pip install "scratchnet[numba]"
 
-The results have the same bits with and without Numba: a loop has the operations of its NumPy form
-in the same order, and Numba neither reorders them nor rounds a product and a sum together.
+The loops of this module have the bits of their NumPy forms: the same operations in the same order,
+which Numba neither reorders nor joins to one with a single rounding. Those of `compiled_functions`
+are equal up to rounding. Machine code is kept in a folder of Numba's, where the next process finds
+it.
 """
 
 import functools
@@ -20,7 +22,15 @@ import numpy as np
 from scratchnet.backend import Array, on_host
 
 DTYPES = np.dtype("float32"), np.dtype("float64")
-LEAST = 1 << 13  # numbers of a vector; a shorter one is not worth the time to compile the loop
+LEAST = 1 << 12  # numbers of a vector; a shorter one is not worth the time to compile the loop
+
+_helpers: list[Callable] = []  # functions that Numba does not know yet, see `helper`
+
+
+def helper(function: Callable) -> Callable:
+    """Decorator for a function of numbers that loops call: it is compiled with them."""
+    _helpers.append(function)
+    return function
 
 
 def numba_description() -> str:
@@ -42,7 +52,7 @@ def numba_problem() -> str | None:
 def compiled(loop: Callable, *vectors: Array, gradients: int = 0) -> Callable | None:
     """The loop as machine code, or None where NumPy is to be used.
 
-    None without Numba, for arrays on a GPU, for fewer than 8192 numbers, and for vectors that are
+    None without Numba, for arrays on a GPU, for fewer than 4096 numbers, and for vectors that are
     not contiguous, writable and of one dtype, float32 or float64. The first call compiles the loop
     for this dtype, which takes about half a second. The loop gives no warning of an overflow.
 
@@ -71,8 +81,16 @@ def _compiled(loop: Callable, dtype: Any, vectors: int, gradients: int) -> Calla
     types = [number[::1]] * vectors + [number] * (loop.__code__.co_argcount - vectors)
     if gradients:
         types[1] = numba.types.UniTuple(number[::1], gradients)
+    while _helpers:
+        numba.extending.register_jitable(_helpers.pop())
     # error_model: x / 0 is infinity as in NumPy, no exception. nogil: threads run in parallel
-    return numba.njit(numba.void(*types), error_model="numpy", nogil=True)(loop)
+    options = {"error_model": "numpy", "nogil": True}
+    try:
+        return numba.njit(numba.void(*types), cache=True, **options)(loop)
+    except RuntimeError as problem:  # no folder for the machine code, such as a read-only home
+        if "cache" not in str(problem):
+            raise
+        return numba.njit(numba.void(*types), **options)(loop)
 
 
 def adam_loop(w, gradients, M, V, b1, b2, epsilon, rate, keep):

@@ -6,6 +6,7 @@ Each function takes and returns arrays of one floating-point dtype, NumPy or CuP
 import math
 
 from scratchnet.backend import on_host, overflow_to_infinity, xp_of
+from scratchnet.compiled_functions import by_loop, sigmoid_loop, tanh_loop
 
 FEW_ROWS = 64  # at most, see `times_transposed`
 
@@ -53,8 +54,9 @@ def sigmoid(x, out=None):
     For large negative x, exp(-x) overflows to infinity, and 1 / infinity is 0, the right result to
     all digits.
 
-    In float32 the result is exactly 0 below about x = -89 and exactly 1 above 17, and log(0) is
-    -inf. Compute log s(x) with `log_sigmoid`, from x itself.
+    In float32 the result is exactly 0 below about x = -88 and exactly 1 above 17, and log(0) is
+    -inf. Compute log s(x) with `log_sigmoid`, from x itself. With Numba a large array of float32 is
+    computed by `compiled_functions.sigmoid_loop`, with the same result up to rounding.
 
     Parameters
         out   an array like x, or x itself, into which the result is written
@@ -63,6 +65,9 @@ def sigmoid(x, out=None):
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
+    y = by_loop(sigmoid_loop, x, out)
+    if y is not None:
+        return y
     with overflow_to_infinity():
         return sigmoid_steps(x, out)
 
@@ -78,11 +83,31 @@ def sigmoid_steps(x, out=None):
     ...     sigmoid_steps(np.array([-1000.0, 0.0]))
     array([0. , 0.5])
     """
+    y = by_loop(sigmoid_loop, x, out)
+    if y is not None:
+        return y
     xp = xp_of(x)
     y = xp.negative(x, out=out)
     xp.exp(y, out=y)  # in place, because a new array takes as long as the computation
     y += 1
     return xp.reciprocal(y, out=y)
+
+
+def tanh(x, out=None):
+    """Hyperbolic tangent, elementwise.
+
+    Plain form: ``xp.tanh``, with the same result up to rounding. With Numba a large array of
+    float32 is computed by `compiled_functions.tanh_loop`.
+
+    Parameters
+        out   an array like x, or x itself, into which the result is written
+
+    >>> import numpy as np
+    >>> tanh(np.array([0.0, 1000.0]))
+    array([0., 1.])
+    """
+    y = by_loop(tanh_loop, x, out)
+    return xp_of(x).tanh(x, out=out) if y is None else y
 
 
 def log1p(e):

@@ -25,6 +25,7 @@ from typing import Any, TypeAlias, TypeGuard
 import numpy as np
 
 from scratchnet.backend import Array, on_host
+from scratchnet.compiled_functions import compile_functions
 from scratchnet.layers.base import Layer
 from scratchnet.layers.parameters import one_vector, place
 from scratchnet.loss_base import Loss
@@ -209,6 +210,7 @@ def start(
     unknown = outputs and not _is_shape(shape)  # numbers of the predictions, to be exchanged
     if size == 1 or unknown or kind in ("alone", "mpi"):
         return work(ALONE)
+    compile_functions()
     arrays, capacity = [], outputs * math.prod(shape) if outputs else 0
     for model, optimizer in zip(models, optimizers, strict=False):
         arrays += share(model, optimizer, kind, size)

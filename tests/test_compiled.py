@@ -1,12 +1,11 @@
 """Compiled loops: the bits of NumPy, with and without Numba, in one process and in several."""
 
 import copy
-import importlib.util
 import sys
 
 import numpy as np
 import pytest
-from cases import bits, built
+from cases import bits, built, needs_numba
 
 from scratchnet import compiled as module
 from scratchnet.compiled import LEAST, adam_loop, compiled, numba_problem
@@ -17,10 +16,6 @@ from scratchnet.optimizers import SGD, Adam, AdamW, ClipByGlobalNorm, RMSprop
 from scratchnet.parallel import run
 from scratchnet.training import fit
 from scratchnet.workers import share
-
-needs_numba = pytest.mark.skipif(
-    importlib.util.find_spec("numba") is None, reason='Numba is missing: pip install -e ".[numba]"'
-)
 
 
 @pytest.fixture

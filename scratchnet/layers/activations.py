@@ -14,7 +14,7 @@ import math
 from scratchnet.backend import erf, xp_of
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.numerics import log_softmax, relu, sigmoid, softmax, softplus
+from scratchnet.numerics import log_softmax, relu, sigmoid, softmax, softplus, tanh
 from scratchnet.validation import check_bool, check_float, require
 
 
@@ -174,7 +174,7 @@ class GELU(Layer):
 
     def _P(self, x):
         if self.approximate:
-            return 0.5 * (1 + xp_of(x).tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+            return 0.5 * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
         return 0.5 * (1 + erf(x / math.sqrt(2)))
 
 
@@ -239,7 +239,7 @@ class Tanh(Layer):
     splits_batch = keeps_steps = True
 
     def forward(self, x, train=False):
-        y = xp_of(x).tanh(x)
+        y = tanh(x)
         return y, y
 
     def backward(self, dy, y):

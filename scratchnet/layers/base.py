@@ -84,6 +84,7 @@ class Layer(WithHints):
         self.trainable = True
         self.rng: RNG | None = None
         self.input_shape = self.output_shape = self.dtype = None
+        self._accepted: tuple = ()  # what `check_input` has checked last
 
     def __init_subclass__(cls, **kwargs):
         """Wrap methods of a subclass; Python calls this when a class is defined.
@@ -192,8 +193,17 @@ class Layer(WithHints):
 
         A layer that takes a tuple of arrays overrides this method.
         """
-        check_dtype(self, x)
-        self.check_shape(x)
+        shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
+        checked = shape, dtype, self.input_shape, self.dtype
+        if checked != self._accepted:  # in training the batches have one shape
+            check_dtype(self, x)
+            self.check_shape(x)
+            self._accepted = checked
+
+    def has_trainable(self) -> bool:
+        """Whether training changes a parameter of this layer or of a layer inside."""
+        inside = self.params or any(child.has_trainable() for child in self.children.values())
+        return bool(self._trainable and inside)
 
     def check_shape(self, x):
         """Raise ShapeError if the layer is not built, or was built for samples of another shape."""
@@ -223,10 +233,10 @@ class Layer(WithHints):
         self.params[name] = Parameter(to_device(value))
 
     def __getattr__(self, name):  # Python calls this for an attribute that does not exist: self.W
-        params = self.__dict__.get("params", {})
-        if name in params:
-            return params[name].value
-        hint = hint_for(["model"], name)
+        try:
+            return self.__dict__["params"][name].value
+        except KeyError:
+            hint = hint_for(["model"], name)
         message = f"{type(self).__name__} has no attribute {name!r}"
         raise AttributeError(f"{message}: {hint}" if hint else message)
 

@@ -33,16 +33,12 @@ from scratchnet.backend import Array, overflow_to_infinity, xp_of, zeros
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
-from scratchnet.numerics import relu, sigmoid_steps
+from scratchnet.numerics import relu, sigmoid_steps, tanh
 from scratchnet.validation import check_bool, check_positive_int, unknown_name
 
 
 def _linear(x, out=None):
     return xp_of(x).positive(x, out=out)
-
-
-def _tanh(x, out=None):
-    return xp_of(x).tanh(x, out=out)
 
 
 def _linear_derivative(y):
@@ -67,7 +63,7 @@ ACTIVATIONS = {
     "linear": (_linear, _linear_derivative),
     "relu": (relu, _relu_derivative),
     "sigmoid": (sigmoid_steps, _sigmoid_derivative),
-    "tanh": (_tanh, _tanh_derivative),
+    "tanh": (tanh, _tanh_derivative),
 }
 
 

@@ -110,7 +110,7 @@ class Sequential(Composite):
         nothing.
         """
         uses = list(self.sublayer_caches(caches))
-        trained = (i for i, (layer, _) in enumerate(uses) if layer.parameter_items(True))
+        trained = (i for i, (layer, _) in enumerate(uses) if layer.has_trainable())
         first = next(trained, None)
         grads = {}
         if first is None:

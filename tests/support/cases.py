@@ -6,6 +6,7 @@ needs an entry there, and none here. OTHERS has examples that an entry of the re
 
 import contextlib
 import dataclasses
+import importlib.util
 from collections.abc import Callable
 
 import numpy as np
@@ -24,6 +25,10 @@ from scratchnet.layers import (
     TimeDistributed,
 )
 from scratchnet.layers.parameters import Parameter
+
+needs_numba = pytest.mark.skipif(
+    importlib.util.find_spec("numba") is None, reason='Numba is missing: pip install -e ".[numba]"'
+)
 
 
 @dataclasses.dataclass(frozen=True)
