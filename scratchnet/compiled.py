@@ -84,13 +84,15 @@ def _compiled(loop: Callable, dtype: Any, vectors: int, gradients: int) -> Calla
     while _helpers:
         numba.extending.register_jitable(_helpers.pop())
     # error_model: x / 0 is infinity as in NumPy, no exception. nogil: threads run in parallel
-    options = {"error_model": "numpy", "nogil": True}
+    compile_loop = functools.partial(
+        numba.njit, numba.void(*types), error_model="numpy", nogil=True
+    )
     try:
-        return numba.njit(numba.void(*types), cache=True, **options)(loop)
+        return compile_loop(cache=True)(loop)
     except RuntimeError as problem:  # no folder for the machine code, such as a read-only home
         if "cache" not in str(problem):
             raise
-        return numba.njit(numba.void(*types), **options)(loop)
+        return compile_loop()(loop)
 
 
 def adam_loop(w, gradients, M, V, b1, b2, epsilon, rate, keep):

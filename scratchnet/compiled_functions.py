@@ -38,7 +38,7 @@ T1, T0 = number(1.33314422036e-1), number(-3.33332819422e-1)
 
 @helper
 def exp(x):
-    """exp(x) of a float32, with an error of at most 1 eps; 0 instead of subnormal numbers.
+    """Exponential function of a float32, with an error of at most 1 eps; 0 where it is subnormal.
 
     >>> float(exp(number(1)))
     2.7182817459106445

@@ -188,7 +188,7 @@ class Adam(Optimizer):
     loop = staticmethod(adam_loop)
 
     def numbers(self, rate):
-        """b1, b2, and epsilon and the rate for running sums, see `update`; 1: no weight decay."""
+        """Return b1, b2, epsilon and the rate for running sums, see `update`, and 1: no decay."""
         b1, b2, t = self.beta_1, self.beta_2, self.t
         c = ((1 - b2**t) / (1 - b2)) ** 0.5
         return b1, b2, self.epsilon * c, rate * c * (1 - b1) / (1 - b1**t), 1.0
@@ -241,7 +241,7 @@ class AdamW(Adam):
     loop = staticmethod(adam_loop)
 
     def numbers(self, rate):
-        """Those of `Adam`, with 1 - rate weight_decay in the last place."""
+        """Return those of `Adam`, with 1 - rate weight_decay in the last place."""
         return *super().numbers(rate)[:-1], 1 - rate * self.weight_decay
 
     def update(self, w, g, rate, M, V):

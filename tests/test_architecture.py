@@ -22,9 +22,9 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # "*" is every module that the list does not name.
 ORDER = {
     "scratchnet": """
-        __init__ paths archives validation hints batch_rows backend inputs numerics compiled
-        parallel initializers layers loss_base cross_entropy losses schedules metrics clipping
-        optimizers
+        __init__ paths archives validation hints batch_rows backend inputs compiled
+        compiled_functions numerics parallel initializers layers loss_base cross_entropy losses
+        schedules metrics clipping optimizer_base optimizers
         saving exchange workers training_checks training_run training_step training
         sequence_training callbacks gradcheck_contract gradcheck_patterns gradcheck_factors
         gradcheck_formulas gradcheck_retries gradcheck_causes gradcheck_differences gradcheck
@@ -83,7 +83,7 @@ TYPED = """
     boltzmann.DBNClassifier boltzmann.DBMClassifier pages.page
 """.split()  # what a user calls: each signature has types
 FOLDERS_OF_THEIR_OWN = ("lessons", "device")  # of tests, with a marker of the same name
-WITHOUT_NUMPY = "layers losses optimizers numerics training schedules".split()
+WITHOUT_NUMPY = "layers losses optimizer_base optimizers numerics training schedules".split()
 SEEDED = {"default_rng", "SeedSequence", "Generator"}
 
 

@@ -84,7 +84,6 @@ class Layer(WithHints):
         self.trainable = True
         self.rng: RNG | None = None
         self.input_shape = self.output_shape = self.dtype = None
-        self._accepted: tuple = ()  # what `check_input` has checked last
 
     def __init_subclass__(cls, **kwargs):
         """Wrap methods of a subclass; Python calls this when a class is defined.
@@ -193,12 +192,8 @@ class Layer(WithHints):
 
         A layer that takes a tuple of arrays overrides this method.
         """
-        shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
-        checked = shape, dtype, self.input_shape, self.dtype
-        if checked != self._accepted:  # in training the batches have one shape
-            check_dtype(self, x)
-            self.check_shape(x)
-            self._accepted = checked
+        check_dtype(self, x)
+        self.check_shape(x)
 
     def has_trainable(self) -> bool:
         """Whether training changes a parameter of this layer or of a layer inside."""

@@ -6,8 +6,6 @@ import itertools
 import math
 import operator
 
-import numpy as np
-
 from scratchnet.backend import RNG, as_rng, float_dtype, to_numpy
 from scratchnet.inputs import as_array, is_plain
 
@@ -201,7 +199,7 @@ def with_checked_arrays(forward):
 
     @functools.wraps(forward)
     def checked_forward(self, x, train=False, **options):
-        if type(x) is not np.ndarray and not isinstance(x, (tuple, list)) and not is_plain(x):
+        if not isinstance(x, (tuple, list)) and not is_plain(x):
             x = as_array(f"{self.title}: x", x)
         self.check_input(x)
         try:
@@ -220,9 +218,6 @@ def with_checked_arrays(forward):
 
 def _check_result(layer, x, result):
     """Raise TypeError unless result is (y, cache), with y in the precision of x."""
-    y = result[0] if type(result) is tuple and len(result) == 2 else None
-    if type(y) is np.ndarray and type(x) is np.ndarray and y.dtype == x.dtype:
-        return
     if not isinstance(result, tuple) or len(result) != 2:
         got = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
         raise TypeError(f"{layer.title}: forward returns the pair (y, cache); got {got}")
