@@ -32,6 +32,7 @@ from scratchnet.workers import (
     member,
     part_of,
     rows_of,
+    splits_batch,
     start,
     unshare,
 )
@@ -116,10 +117,18 @@ class GAN:
         return Networks(generator=self.generator, discriminator=self.discriminator, **means)
 
     def discriminator_gradients(self, x: Array, z: Array) -> tuple:
-        """Return (L_D, {name: gradient}, the two caches of D) for real samples x and codes z."""
+        """Return (L_D, {name: gradient}, the caches of D) for real samples x and codes z.
+
+        L_D is the mean over the real samples and that over the generated ones. Where D computes
+        each sample on its own, both go through D in one pass: one product of 2 N rows is faster
+        than two of N.
+        """
         fake, _ = self.generator.forward(z, train=True)
+        fake = self._labelled(fake, z)
+        if len(x) == len(fake) and _takes_each_sample_alone(self.discriminator):
+            return self._both_at_once(x, fake)
         total, grads, caches = 0, {}, []
-        for samples, target in ((x, 1 - self.smoothing), (self._labelled(fake, z), 0)):
+        for samples, target in ((x, 1 - self.smoothing), (fake, 0)):
             a, cache = self.discriminator.forward(samples, train=True)
             value, loss_cache = self.loss.forward(a, xp_of(a).full_like(a, target))
             g = self.discriminator.weight_gradients(self.loss.backward(loss_cache), cache)
@@ -128,6 +137,16 @@ class GAN:
                 grads[name] += g[name]
             grads = grads or g
         return total, grads, caches
+
+    def _both_at_once(self, x, fake):
+        """`discriminator_gradients` of N real and N generated samples in one pass of 2 N rows."""
+        xp = xp_of(x, fake)
+        a, cache = self.discriminator.forward(xp.concatenate([x, fake]), train=True)
+        target = xp.zeros_like(a)
+        target[: len(x)] = 1 - self.smoothing
+        value, loss_cache = self.loss.forward(a, target)  # the mean over 2 N samples, half of L_D
+        da = 2 * self.loss.backward(loss_cache)
+        return 2 * value, self.discriminator.weight_gradients(da, cache), [cache]
 
     def generator_gradients(self, z: Array) -> tuple:
         """Return (L_G, {name: gradient}, the cache of G) for codes z; D is not updated."""
@@ -326,6 +345,12 @@ class GAN:
         For a GAN with classes `labels` (n,) are the classes of the samples.
         """
         return (self.mean_generator or self.generator)(self.codes(n, seed, labels))
+
+
+def _takes_each_sample_alone(model):
+    """Whether no sample of a batch has an influence on the others, and no noise is drawn."""
+    noise = any(layer.draws_noise for layer in model.named_layers().values())
+    return splits_batch(model) and not noise
 
 
 def _scaled(g, share):

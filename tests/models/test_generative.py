@@ -2,13 +2,23 @@
 
 import numpy as np
 import pytest
+from cases import built
 from numpy.testing import assert_allclose
 from scipy.stats import norm
 
 from scratchnet.backend import RNG, float64
 from scratchnet.callbacks import Callback
 from scratchnet.gradcheck import gradcheck
-from scratchnet.layers import Dense, LeakyReLU, Sampling, Sequential, Sigmoid, Tanh
+from scratchnet.layers import (
+    BatchNormalization,
+    Dense,
+    Dropout,
+    LeakyReLU,
+    Sampling,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
 from scratchnet.losses import KLToStandardNormal
 from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
@@ -178,6 +188,36 @@ def test_both_gradients_of_a_gan_agree_with_finite_differences(smoothing):
         ):
             for name, array in model.named_parameters().items():
                 assert_allclose(grads[name], slope(f, array), rtol=1e-5, atol=1e-9, err_msg=name)
+
+
+def test_one_pass_of_real_and_generated_samples_equals_two():
+    class Undeclared(Dense):  # does not say whether it takes each sample alone
+        splits_batch = False
+
+    with float64():
+        gan, other = small_gan(0.1), small_gan(0.1)
+        other.discriminator = built(
+            Sequential([Undeclared(4, name="dense"), Tanh(), Dense(1)]), (6,), seed=1
+        )
+        gan.discriminator = built(Sequential([Dense(4), Tanh(), Dense(1)]), (6,), seed=1)
+        x, z = pixels(4, "float64"), gan.codes(4, 3)
+        value, grads, caches = gan.discriminator_gradients(x, z)
+        expected, expected_grads, two_caches = other.discriminator_gradients(x, z)
+        assert (len(caches), len(two_caches)) == (1, 2)
+        assert_allclose(value, expected, rtol=1e-12)
+        for name, g in expected_grads.items():
+            assert_allclose(grads[name], g, rtol=1e-10, atol=1e-15)
+
+
+@pytest.mark.parametrize("layer", [BatchNormalization, lambda: Dropout(0.5)])
+def test_real_and_generated_samples_stay_apart_where_the_discriminator_needs_it(layer):
+    gan = small_gan()
+    gan.discriminator = built(Sequential([layer(), Dense(1)]), (6,))
+    assert len(gan.discriminator_gradients(pixels(4), gan.codes(4, 3))[2]) == 2
+
+
+def test_unequal_numbers_of_real_and_generated_samples_stay_apart():
+    assert len(small_gan().discriminator_gradients(pixels(4), small_gan().codes(3, 3))[2]) == 2
 
 
 def test_the_generators_gradient_leaves_the_discriminator_alone():
