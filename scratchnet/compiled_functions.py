@@ -1,4 +1,4 @@
-"""Sigmoid and tanh of the numbers of an array, as loops for `compiled`.
+"""Sigmoid, tanh and binary cross-entropy of the numbers of an array, as loops for `compiled`.
 
 NumPy computes a sigmoid in four passes over the array, and most of the time goes into exp. A loop
 does all in one pass, with an exp of some twenty operations, which the processor applies to eight
@@ -23,7 +23,7 @@ from scratchnet.compiled import LEAST, compiled, helper
 
 number = np.float32  # a constant of another precision would make the computation float64
 
-ONE, TWO = number(1), number(2)
+ZERO, ONE, TWO = number(0), number(1), number(2)
 LARGEST, SMALLEST = number(89), number(-88)  # exp is infinite above and subnormal below
 INVERSE_OF_LOG_2 = number(1.44269504)
 LOG_2_HIGH, LOG_2_LOW = number(0.693359375), number(-2.12194440e-4)  # their sum is log 2
@@ -72,6 +72,37 @@ def tanh_loop(y):
         y[i] = np.copysign(Q * s * a + a if a < NEAR_ZERO else far, y[i])
 
 
+def cross_entropy_loop(p, costs, q):
+    """Parts of `losses.BinaryCrossEntropy`, from logits x, which are in p, and targets, in costs.
+
+    p = sigmoid(x)        costs = max(x, 0) - t x        q = max(p, 1 - p) = 1 / (1 + exp(-abs(x)))
+    """
+    for i in range(p.size):
+        x = p[i]
+        e = exp(-abs(x))
+        q[i] = ONE / (ONE + e)
+        costs[i] = (x if x > ZERO else ZERO) - costs[i] * x
+        p[i] = q[i] if x > ZERO else e * q[i]
+
+
+def cross_entropy_parts(x: Array, t: Array) -> tuple[Array, Array, Array] | None:
+    """New arrays (p, costs, q) by `cross_entropy_loop`, or None where NumPy is to be used.
+
+    Parameters
+        x, t   logits and targets, of one shape
+    """
+    if x.size < LEAST or x.dtype != number or not on_host(x):
+        return None
+    p, costs, q = (np.empty(x.shape, number) for _ in range(3))
+    machine_code = compiled(cross_entropy_loop, p, costs, q)
+    if machine_code is None:
+        return None
+    np.copyto(p, x)
+    np.copyto(costs, t)
+    machine_code(p.reshape(-1), costs.reshape(-1), q.reshape(-1))
+    return p, costs, q
+
+
 def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
     """The values of a function at x, by its loop, or None where NumPy is to be used.
 
@@ -97,3 +128,4 @@ def compile_functions() -> None:
     """Compile the loops of this module, best before processes are forked."""
     for loop in (sigmoid_loop, tanh_loop):
         by_loop(loop, np.zeros(LEAST, number))
+    cross_entropy_parts(*np.zeros((2, LEAST), number))

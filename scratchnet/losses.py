@@ -21,6 +21,7 @@ NegativeLogLikelihood in cross_entropy.py.
 import math
 
 from scratchnet.backend import xp_of
+from scratchnet.compiled_functions import cross_entropy_parts
 from scratchnet.cross_entropy import NegativeLogLikelihood, SoftmaxCrossEntropy
 from scratchnet.loss_base import Loss, WeightedLoss
 from scratchnet.numerics import (
@@ -213,13 +214,10 @@ class BinaryCrossEntropy(Loss):
         self._check(prediction, target)
         xp, t = xp_of(prediction, target), target
         if self.from_logits:
-            x, p = prediction, sigmoid(prediction)
-            q = 1 - p
-            costs = relu(x)
-            costs -= t * x
-            # softplus(x) = max(x, 0) + log(1 + exp(-abs(x))) = max(x, 0) - log max(p, q)
-            total = costs.sum() - sum_log(xp.maximum(p, q, out=q), at_least=0.5)
-            return total / self._n(x), (p, t)
+            p, costs, q = cross_entropy_parts(prediction, t) or self._parts(prediction, t)
+            # softplus(x) = max(x, 0) + log(1 + exp(-abs(x))) = max(x, 0) - log max(p, 1 - p)
+            total = costs.sum() - sum_log(q, at_least=0.5)
+            return total / self._n(p), (p, t)
         p = prediction
         eps = xp.finfo(p.dtype).eps
         q = xp.clip(1 - p, eps, 1)
@@ -229,6 +227,13 @@ class BinaryCrossEntropy(Loss):
         costs *= t
         total = costs.sum() + sum_log(q)  # t log(p / q) + log q = t log p + (1 - t) log q
         return -total / self._n(p), (p, t)
+
+    def _parts(self, x, t):
+        """Arrays p = sigmoid(x), max(x, 0) - t x and max(p, 1 - p)."""
+        p, costs = sigmoid(x), relu(x)
+        costs -= t * x
+        q = 1 - p
+        return p, costs, xp_of(x).maximum(p, q, out=q)
 
     def costs(self, prediction, target):
         xp, t = xp_of(prediction), target

@@ -9,6 +9,7 @@ from scratchnet import compiled_functions as module
 from scratchnet import numerics
 from scratchnet.compiled import LEAST
 from scratchnet.compiled_functions import by_loop, exp, number, sigmoid_loop, tanh_loop
+from scratchnet.losses import BinaryCrossEntropy
 
 EPS = np.finfo("float32").eps
 EXACT = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh}
@@ -91,12 +92,36 @@ def test_numpy_computes_small_arrays_and_float64(name):
 
 
 @needs_numba
+@pytest.mark.parametrize("reduction", ["mean", "per_sample"])
+def test_the_cross_entropy_of_logits_by_a_loop_is_right_up_to_rounding(reduction, monkeypatch):
+    rng, loss = np.random.default_rng(0), BinaryCrossEntropy(True, reduction)
+    x = rng.normal(0, 8, (64, 100)).astype("float32")
+    x[0, :6] = 0, -0.0, 200, -200, 17, -89
+    t = rng.integers(0, 2, x.shape).astype("float32")
+    t[1] = 0.25
+    x.flags.writeable = t.flags.writeable = False  # as those of a file
+    with np.errstate(all="raise", under="ignore"):
+        assert module.cross_entropy_parts(x, t) is not None
+        value, cache = loss.forward(x, t)
+    exact, exact_cache = loss.forward(x.astype("float64"), t.astype("float64"))
+    np.testing.assert_allclose(value, exact, rtol=1e-6)
+    np.testing.assert_allclose(cache[0], exact_cache[0], rtol=3 * EPS, atol=1e-38)
+    np.testing.assert_allclose(loss.backward(cache), loss.backward(exact_cache), atol=1e-7)
+    y = x.copy()
+    y[5, 5] = np.nan
+    value, (p, _) = loss.forward(y, t)
+    assert np.isnan(value) and np.isnan(p).sum() == 1
+
+
+@needs_numba
 def test_the_loops_are_compiled_before_processes_are_forked():
     compiled_module._compiled.cache_clear()
     module.compile_functions()
     ready = compiled_module._compiled.cache_info().currsize
     numerics.sigmoid(np.zeros(LEAST, "float32")), numerics.tanh(np.zeros(LEAST, "float32"))
-    assert compiled_module._compiled.cache_info().currsize == ready == 2
+    x = np.zeros((2, LEAST), "float32")
+    BinaryCrossEntropy(from_logits=True).forward(x, x)
+    assert compiled_module._compiled.cache_info().currsize == ready == 3
 
 
 @needs_numba
