@@ -12,7 +12,7 @@ Written by `python -m benchmarks --report {path}`; [README.md](README.md) explai
 A peer's cell is its time in ms and, in parentheses, scratchnet's time divided by it: below 1
 scratchnet is faster. "To the best" is the ratio to the fastest peer of the row. "Products" are the
 matrix products of the step alone, a lower bound. "NumPy alone" is scratchnet without Numba (see
-`scratchnet/compiled.py`), with the same bits. MB is memory beyond that of the process before, of
+`scratchnet/compiled.py`), equal up to rounding. MB is memory beyond that of the process before, of
 all workers together."""
 
 

@@ -208,7 +208,7 @@ print(table(("workers", "largest difference"), after.items()))
 
 def seconds_per_step(n, batch_size):
     model = build(cfg.units).map_arrays(to_numpy)
-    arrays = share(model, Adam(), "processes")
+    arrays = share(model, Adam(), "processes", n)
     x, t = (np.resize(a, (batch_size, *a.shape[1:])) for a in (x_all, t_all))
 
     def work(group):

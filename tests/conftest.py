@@ -1,6 +1,7 @@
 """Settings of the whole suite: no window, equal examples in every run, markers, common fixtures."""
 
 import os
+import sys
 from pathlib import Path
 
 import fake_cupy
@@ -10,6 +11,7 @@ import pytest
 
 from scratchnet import backend
 from scratchnet.backend import gpu_available, use_device
+from scratchnet.compiled import numba_problem
 
 os.environ["MPLBACKEND"] = "Agg"  # read before any module imports matplotlib
 
@@ -48,6 +50,15 @@ def xp(request):
     else:
         with fake_cupy.installed() as module, use_device("gpu"):
             yield module
+
+
+@pytest.fixture
+def without_numba(monkeypatch):
+    """Numba as if it were not installed."""
+    monkeypatch.setitem(sys.modules, "numba", None)
+    numba_problem.cache_clear()
+    yield
+    numba_problem.cache_clear()
 
 
 @pytest.fixture

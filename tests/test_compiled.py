@@ -1,7 +1,6 @@
 """Compiled loops: the bits of NumPy, with and without Numba, in one process and in several."""
 
 import copy
-import sys
 
 import numpy as np
 import pytest
@@ -16,15 +15,6 @@ from scratchnet.optimizers import SGD, Adam, AdamW, ClipByGlobalNorm, RMSprop
 from scratchnet.parallel import run
 from scratchnet.training import fit
 from scratchnet.workers import share
-
-
-@pytest.fixture
-def without_numba(monkeypatch):
-    """Numba as if it were not installed."""
-    monkeypatch.setitem(sys.modules, "numba", None)
-    numba_problem.cache_clear()
-    yield
-    numba_problem.cache_clear()
 
 
 def updates(make, dtype, n):

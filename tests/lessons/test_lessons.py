@@ -118,6 +118,7 @@ def report_of(path, out):
 
 
 @each_lesson
+@pytest.mark.usefixtures("without_numba")  # whose loops round otherwise than the device
 def test_learns_and_gives_the_same_numbers_on_the_stand_in(path, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(style, "save", save_with_layout)
     monkeypatch.setattr(numerics, "FEW_ROWS", 0)  # the form of a product that a GPU computes
