@@ -113,6 +113,7 @@ class OnWorkers:
         """Time n steps: {"seconds"} on rank 0 between barriers, {"cpu"} seconds of all workers."""
         from scratchnet.batch_rows import batch_rows
         from scratchnet.compiled_functions import compile_functions
+        from scratchnet.compiled_layers import compile_layers
         from scratchnet.parallel import run
         from scratchnet.training_step import own_counter
         from scratchnet.workers import rows_of, share
@@ -136,6 +137,7 @@ class OnWorkers:
             return group.all_reduce([seconds * (group.rank == 0), cpu, self._mb(group)])
 
         compile_functions()
+        compile_layers()
         arrays = []
         for model, optimizer in zip(task.models, task.optimizers, strict=True):
             arrays += share(model, optimizer, self.kind, self.workers)

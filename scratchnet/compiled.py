@@ -49,38 +49,39 @@ def numba_problem() -> str | None:
     return None
 
 
-def compiled(loop: Callable, *vectors: Array, gradients: int = 0) -> Callable | None:
+def compiled(loop: Callable, *arrays: Array, gradients: int = 0) -> Callable | None:
     """The loop as machine code, or None where NumPy is to be used.
 
-    None without Numba, for arrays on a GPU, for fewer than 4096 numbers, and for vectors that are
+    None without Numba, for arrays on a GPU, for fewer than 4096 numbers, and for arrays that are
     not contiguous, writable and of one dtype, float32 or float64. The first call compiles the loop
     for this dtype, which takes about half a second. The loop gives no warning of an overflow.
 
     Parameters
-        loop        function of vectors, and then of numbers, all of one dtype; it changes the
-                    vectors in place and returns None
-        vectors     the vectors of a call, or others like them
+        loop        function of arrays, and then of numbers, all of one dtype; it changes the
+                    arrays in place and returns None
+        arrays      the arrays of a call, or others like them
         gradients   length of the tuple of vectors that is the loop's second argument; 0: the second
                     argument is no tuple
     """
-    first = vectors[0]
+    first = arrays[0]
     if first.size < LEAST or not on_host(first) or numba_problem():
         return None
     if first.dtype not in DTYPES:
         return None
-    if not all(v.flags.carray and v.dtype == first.dtype for v in vectors):
+    if not all(a.flags.carray and a.dtype == first.dtype for a in arrays):
         return None
-    return _compiled(loop, first.dtype, len(vectors), gradients)
+    return _compiled(loop, first.dtype, tuple(a.ndim for a in arrays), gradients)
 
 
 @functools.cache
-def _compiled(loop: Callable, dtype: Any, vectors: int, gradients: int) -> Callable:
+def _compiled(loop: Callable, dtype: Any, axes: tuple[int, ...], gradients: int) -> Callable:
     import numba
 
     number = numba.from_dtype(dtype)
-    types = [number[::1]] * vectors + [number] * (loop.__code__.co_argcount - vectors)
+    types: list[Any] = [numba.types.Array(number, n, "C") for n in axes]
     if gradients:
-        types[1] = numba.types.UniTuple(number[::1], gradients)
+        types[1] = numba.types.UniTuple(types[1], gradients)
+    types += [number] * (loop.__code__.co_argcount - len(axes))
     while _helpers:
         numba.extending.register_jitable(_helpers.pop())
     # error_model: x / 0 is infinity as in NumPy, no exception. nogil: threads run in parallel

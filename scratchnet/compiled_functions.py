@@ -94,12 +94,13 @@ def cross_entropy_parts(x: Array, t: Array) -> tuple[Array, Array, Array] | None
     if x.size < LEAST or x.dtype != number or not on_host(x):
         return None
     p, costs, q = (np.empty(x.shape, number) for _ in range(3))
-    machine_code = compiled(cross_entropy_loop, p, costs, q)
+    flat = [a.reshape(-1) for a in (p, costs, q)]
+    machine_code = compiled(cross_entropy_loop, *flat)
     if machine_code is None:
         return None
     np.copyto(p, x)
     np.copyto(costs, t)
-    machine_code(p.reshape(-1), costs.reshape(-1), q.reshape(-1))
+    machine_code(*flat)
     return p, costs, q
 
 
@@ -115,7 +116,7 @@ def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
     if x.size < LEAST or x.dtype != number or not on_host(x):
         return None
     y = np.empty(x.shape, number) if out is None else out
-    machine_code = compiled(loop, y)
+    machine_code = compiled(loop, y.reshape(-1)) if y.flags.carray else None
     if machine_code is None:
         return None
     if y is not x:

@@ -26,6 +26,7 @@ import numpy as np
 
 from scratchnet.backend import Array, on_host
 from scratchnet.compiled_functions import compile_functions
+from scratchnet.compiled_layers import compile_layers
 from scratchnet.layers.base import Layer
 from scratchnet.layers.parameters import one_vector, place
 from scratchnet.loss_base import Loss
@@ -211,6 +212,7 @@ def start(
     if size == 1 or unknown or kind in ("alone", "mpi"):
         return work(ALONE)
     compile_functions()
+    compile_layers()
     arrays, capacity = [], outputs * math.prod(shape) if outputs else 0
     for model, optimizer in zip(models, optimizers, strict=False):
         arrays += share(model, optimizer, kind, size)

@@ -23,8 +23,8 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 ORDER = {
     "scratchnet": """
         __init__ paths archives validation hints batch_rows backend inputs compiled
-        compiled_functions numerics parallel initializers layers loss_base cross_entropy losses
-        schedules metrics clipping optimizer_base optimizers
+        compiled_functions compiled_layers numerics parallel initializers layers loss_base
+        cross_entropy losses schedules metrics clipping optimizer_base optimizers
         saving exchange workers training_checks training_run training_step training
         sequence_training callbacks gradcheck_contract gradcheck_patterns gradcheck_factors
         gradcheck_formulas gradcheck_retries gradcheck_causes gradcheck_differences gradcheck

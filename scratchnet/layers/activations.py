@@ -12,6 +12,7 @@ Klambauer et al. (2017) SELU; Hendrycks and Gimpel (2016) GELU; Dugas et al. (20
 import math
 
 from scratchnet.backend import erf, xp_of
+from scratchnet.compiled_layers import relu_backward
 from scratchnet.layers.base import Layer
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.numerics import log_softmax, relu, sigmoid, softmax, softplus, tanh
@@ -37,7 +38,7 @@ class ReLU(Layer):
         return y, y  # y > 0 where x > 0. The next layer caches y as its x: no memory for x is used
 
     def backward(self, dy, y):
-        return dy * (y > 0), {}
+        return relu_backward(dy, y), {}  # dy * (y > 0)
 
 
 class LeakyReLU(Layer):

@@ -7,6 +7,7 @@ v row and column within a window, s stride, p padding.
 import itertools
 
 from scratchnet.backend import on_host, xp_of
+from scratchnet.compiled_layers import max_pool_backward
 from scratchnet.layers.base import Layer
 from scratchnet.layers.conv.padding import (
     checked_padding,
@@ -68,7 +69,9 @@ class MaxPooling2D(Pooling2D):
     windows overlap (s < KH)      added, for a pixel may be the maximum of several windows
     windows do not overlap        written: no reading of dx before, one operation less
     ... on a CPU, without NaN     written; dy is taken by the first maximum, so that nothing is left
-                                  for the others, which is less work than to look for the first
+                                  for the others, which is less work than to look for the first.
+                                  With Numba, and without padding and pixels that no window covers,
+                                  by `compiled_layers.max_pool_backward_loop`
 
     Parameters
         pool_size        KH, KW; one number or two
@@ -118,6 +121,10 @@ class MaxPooling2D(Pooling2D):
                 else:
                     xp.multiply(dy, is_maximum, out=dx[entry])
             return win.crop(dx), {}
+        if win.tile_image and win.padding == ((0, 0), (0, 0)):
+            by_loop = max_pool_backward(dy, x, y)
+            if by_loop is not None:
+                return by_loop, {}
         dx = win.new_padded(len(x), x.shape[-1], like=x, value=None if win.tile_image else 0)
         padded, left = win.pad(x, value=float("nan")), dy.copy()  # NaN equals no maximum
         *others, last = win.entries

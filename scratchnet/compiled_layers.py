@@ -1,0 +1,67 @@
+"""Backward passes of layers as loops for `compiled`, with the bits of their NumPy forms."""
+
+import numpy as np
+
+from scratchnet.backend import Array, on_host
+from scratchnet.compiled import LEAST, compiled
+
+
+def relu_backward_loop(dx, y):
+    """Multiply dx, which is dy at first, by the slope of ReLU: 1 where y > 0, otherwise 0."""
+    for i in range(dx.size):
+        dx[i] = dx[i] * (y[i] > 0)
+
+
+def max_pool_backward_loop(x, y, left, dx):
+    """Write into dx what `MaxPooling2D.backward` computes for windows that cover the image once.
+
+    left is dy at first. The first maximum of a window takes it, so that nothing is left for the
+    others. All arrays are (N, H, W, C), those of y and left smaller by the size of a window.
+    """
+    N, OH, OW, C = y.shape
+    kh, kw = x.shape[1] // OH, x.shape[2] // OW
+    for n in range(N):
+        for i in range(OH):
+            for u in range(kh):
+                for j in range(OW):
+                    for v in range(kw):
+                        h, w = i * kh + u, j * kw + v
+                        for c in range(C):
+                            taken = left[n, i, j, c] * (x[n, h, w, c] == y[n, i, j, c])
+                            left[n, i, j, c] -= taken
+                            dx[n, h, w, c] = taken
+
+
+def relu_backward(dy: Array, y: Array) -> Array:
+    """New array dy (y > 0), by `relu_backward_loop` where Numba is installed.
+
+    >>> relu_backward(np.array([2.0, 3.0]), np.array([0.0, 1.0]))
+    array([0., 3.])
+    """
+    if y.size < LEAST or dy.shape != y.shape or dy.dtype != y.dtype or not on_host(y):
+        return dy * (y > 0)
+    flat = y.reshape(-1)  # a copy, unless y is contiguous
+    loop = compiled(relu_backward_loop, flat, flat)
+    if loop is None:
+        return dy * (y > 0)
+    dx = np.array(dy, order="C")
+    loop(dx.reshape(-1), flat)
+    return dx
+
+
+def max_pool_backward(dy: Array, x: Array, y: Array) -> Array | None:
+    """New array dx by `max_pool_backward_loop`, or None where NumPy is to be used."""
+    if x.size < LEAST or dy.dtype != x.dtype:
+        return None
+    loop = compiled(max_pool_backward_loop, x, y, y, x)
+    if loop is None:
+        return None
+    left, dx = np.array(dy, order="C"), np.empty_like(x)
+    loop(x, y, left, dx)
+    return dx
+
+
+def compile_layers() -> None:
+    """Compile the loops of this module, best before processes are forked."""
+    relu_backward(*np.zeros((2, LEAST), "float32"))
+    max_pool_backward(*np.zeros((3, 1, LEAST, 1, 1), "float32"))

@@ -1,0 +1,112 @@
+"""Backward passes by compiled loops: the bits of their NumPy forms."""
+
+import numpy as np
+import pytest
+from cases import bits, built, needs_numba
+
+from scratchnet import compiled as compiled_module
+from scratchnet import compiled_layers as module
+from scratchnet.compiled import LEAST
+from scratchnet.compiled_layers import (
+    max_pool_backward,
+    max_pool_backward_loop,
+    relu_backward,
+    relu_backward_loop,
+)
+from scratchnet.layers import MaxPooling2D, ReLU
+
+SIZES = [((2, 2), (28, 28)), ((3, 2), (9, 14)), ((1, 4), (8, 16)), ((14, 14), (14, 14))]
+
+
+def special(rng, shape, dtype):
+    """Numbers with many equal ones, zeros of both signs, and infinities."""
+    x = rng.integers(-3, 4, shape).astype(dtype)
+    flat = x.reshape(-1)
+    flat[:5] = 0, -0.0, np.inf, -np.inf, 1e-40
+    return x
+
+
+def without_loops(monkeypatch):
+    monkeypatch.setattr(module, "LEAST", 1 << 40)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_slope_of_relu_has_the_bits_of_the_numpy_form(dtype, rng):
+    y = np.maximum(special(rng, (64, 100), dtype), 0)
+    y[3, 3] = np.nan
+    dy = special(rng, y.shape, dtype)
+    with np.errstate(invalid="ignore"):
+        expected = dy * (y > 0)
+        for given in (dy, np.asfortranarray(dy), np.repeat(dy, 2, axis=1)[:, ::2]):
+            kept = bits(given)
+            assert bits(relu_backward(given, y)) == bits(expected) and bits(given) == kept
+        assert bits(relu_backward(dy, np.asfortranarray(y))) == bits(expected)
+    python = dy.copy()
+    with np.errstate(invalid="ignore"):
+        relu_backward_loop(python.reshape(-1), y.reshape(-1))
+    assert bits(python) == bits(expected)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("window, size", SIZES)
+def test_max_pooling_has_the_bits_of_the_numpy_form(window, size, dtype, rng, monkeypatch):
+    layer = MaxPooling2D(window)
+    layer.build((*size, 5), 0)
+    x = special(rng, (12, *size, 5), dtype)
+    y, cache = layer.forward(x, train=True)
+    dy = special(rng, y.shape, dtype)
+    kept = bits(dy)
+    assert max_pool_backward(dy, x, y) is not None
+    with np.errstate(invalid="ignore"):  # infinity - infinity
+        by_loop, _ = layer.backward(dy, cache)
+        python = np.empty_like(x)
+        max_pool_backward_loop(x[:1], y[:1], dy[:1].copy(), python[:1])
+        without_loops(monkeypatch)
+        expected, _ = layer.backward(dy, cache)
+    assert bits(by_loop) == bits(expected) and bits(python[:1]) == bits(expected[:1])
+    assert bits(dy) == kept
+
+
+@needs_numba
+@pytest.mark.parametrize(
+    "layer, size",
+    [
+        (MaxPooling2D(2), (29, 28)),  # pixels in no window
+        (MaxPooling2D(2, padding=1), (28, 28)),
+        (MaxPooling2D(3, strides=2), (28, 28)),  # windows overlap
+        (MaxPooling2D(2, strides=3), (28, 28)),
+        (MaxPooling2D(2), (28, 28)),  # with NaN
+    ],
+)
+def test_other_poolings_are_left_to_numpy(layer, size, rng, monkeypatch):
+    layer.build((*size, 5), 0)
+    x = rng.standard_normal((12, *size, 5)).astype("float32")
+    x[0, 0, 0] = np.nan
+    y, cache = layer.forward(x, train=True)
+    dy = rng.standard_normal(y.shape).astype("float32")
+    found, _ = layer.backward(dy, cache)
+    without_loops(monkeypatch)
+    assert bits(found) == bits(layer.backward(dy, cache)[0])
+
+
+@needs_numba
+def test_read_only_arrays_are_left_to_numpy(rng):
+    x = rng.standard_normal((12, 28, 28, 5)).astype("float32")
+    pool, relu = built(MaxPooling2D(2), x.shape[1:]), ReLU()
+    expected = pool.backward(pool(x), pool.forward(x)[1])[0], relu.backward(x, relu(x))[0]
+    x.flags.writeable = False
+    found = pool.backward(pool(x), pool.forward(x)[1])[0], relu.backward(x, relu(x))[0]
+    assert [bits(a) for a in found] == [bits(a) for a in expected]
+
+
+@needs_numba
+def test_the_loops_are_compiled_before_processes_are_forked(rng):
+    compiled_module._compiled.cache_clear()
+    module.compile_layers()
+    ready = compiled_module._compiled.cache_info().currsize
+    x = rng.standard_normal((12, 28, 28, 5)).astype("float32")
+    pool, relu = built(MaxPooling2D(2), x.shape[1:]), ReLU()
+    pool.backward(pool(x), pool.forward(x)[1]), relu.backward(x, relu(x))
+    assert x.size > LEAST and compiled_module._compiled.cache_info().currsize == ready == 2
