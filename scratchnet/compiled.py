@@ -14,6 +14,7 @@ it.
 
 import functools
 import importlib.metadata
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ from scratchnet.backend import Array, on_host
 DTYPES = np.dtype("float32"), np.dtype("float64")
 LEAST = 1 << 12  # numbers of a vector; a shorter one is not worth the time to compile the loop
 
+_lock = threading.Lock()
 _helpers: list[Callable] = []  # functions that Numba does not know yet, see `helper`
 
 
@@ -82,18 +84,17 @@ def _compiled(loop: Callable, dtype: Any, axes: tuple[int, ...], gradients: int)
     if gradients:
         types[1] = numba.types.UniTuple(types[1], gradients)
     types += [number] * (loop.__code__.co_argcount - len(axes))
-    while _helpers:
-        numba.extending.register_jitable(_helpers.pop())
     # error_model: x / 0 is infinity as in NumPy, no exception. nogil: threads run in parallel
     compile_loop = functools.partial(
         numba.njit, numba.void(*types), error_model="numpy", nogil=True
     )
-    try:
-        return compile_loop(cache=True)(loop)
-    except RuntimeError as problem:  # no folder for the machine code, such as a read-only home
-        if "cache" not in str(problem):
-            raise
-        return compile_loop()(loop)
+    with _lock:
+        while _helpers:
+            numba.extending.register_jitable(_helpers.pop())
+        try:
+            return compile_loop(cache=True)(loop)
+        except Exception:  # no folder for machine code, a full disk, a damaged file: of many types
+            return compile_loop()(loop)  # raises the error of a loop that cannot be compiled
 
 
 def adam_loop(w, gradients, M, V, b1, b2, epsilon, rate, keep):

@@ -2,7 +2,7 @@
 
 NumPy computes a sigmoid in four passes over the array, and most of the time goes into exp. A loop
 does all in one pass, with an exp of some twenty operations, which the processor applies to eight
-numbers at once. The results are as exact as NumPy's, but differ from them in the last bits.
+numbers at once. The results are right to 2 eps, but differ from NumPy's in the last bits.
 
 An exponential function is computed in two steps, as in every library:
 
@@ -24,7 +24,7 @@ from scratchnet.compiled import LEAST, compiled, helper
 number = np.float32  # a constant of another precision would make the computation float64
 
 ZERO, ONE, TWO = number(0), number(1), number(2)
-LARGEST, SMALLEST = number(89), number(-88)  # exp is infinite above and subnormal below
+LARGEST, SMALLEST = number(89), number(-88)  # `exp` is infinite above and 0 below
 INVERSE_OF_LOG_2 = number(1.44269504)
 LOG_2_HIGH, LOG_2_LOW = number(0.693359375), number(-2.12194440e-4)  # their sum is log 2
 HALF, NEAR_ZERO = number(0.5), number(0.625)
@@ -38,7 +38,9 @@ T1, T0 = number(1.33314422036e-1), number(-3.33332819422e-1)
 
 @helper
 def exp(x):
-    """Exponential function of a float32, with an error of at most 1 eps; 0 where it is subnormal.
+    """Exponential function of a float32, with an error of at most 1 eps for -87.3 < x < 88.3.
+
+    It is infinite above; below it is subnormal, and 0 from -87.7 on.
 
     >>> float(exp(number(1)))
     2.7182817459106445
@@ -91,7 +93,7 @@ def cross_entropy_parts(x: Array, t: Array) -> tuple[Array, Array, Array] | None
     Parameters
         x, t   logits and targets, of one shape
     """
-    if x.size < LEAST or x.dtype != number or not on_host(x):
+    if not _is_large(x):
         return None
     p, costs, q = (np.empty(x.shape, number) for _ in range(3))
     flat = [a.reshape(-1) for a in (p, costs, q)]
@@ -111,9 +113,9 @@ def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
 
     Parameters
         loop   sigmoid_loop or tanh_loop
-        out    an array like x, or x itself, for the result; None: a new array
+        out    an array like x, or x itself, for the result; None: a new array, in C order
     """
-    if x.size < LEAST or x.dtype != number or not on_host(x):
+    if not _is_large(x):
         return None
     y = np.empty(x.shape, number) if out is None else out
     machine_code = compiled(loop, y.reshape(-1)) if y.flags.carray else None
@@ -123,6 +125,11 @@ def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
         np.copyto(y, x)
     machine_code(y.reshape(-1))
     return y
+
+
+def _is_large(x):
+    """Whether x is an array of float32 in CPU memory for which a loop may be compiled."""
+    return x.size >= LEAST and x.dtype == number and on_host(x)
 
 
 def compile_functions() -> None:

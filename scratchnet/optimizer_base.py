@@ -56,18 +56,13 @@ class Optimizer(WithHints):
 
     Attributes of a subclass
         slots   names of the optimizer's own vectors, which start at zero
-        loop    `update` as a loop for `compiled`, with the arguments (w, gradients, *slots,
-                *numbers(rate)), or None. A class with an `update` of its own has no loop, unless it
-                names one
+        loop    `update` as a loop for `compiled`, a staticmethod of plain Python with the arguments
+                (w, gradients, *slots, *numbers(rate)), or None. Another `update` is used without
+                a loop, unless its class names one, too
     """
 
     slots: tuple[str, ...] = ()
     loop: Callable | None = None
-
-    def __init_subclass__(cls, **options: Any):
-        super().__init_subclass__(**options)
-        if "update" in vars(cls) and "loop" not in vars(cls):
-            cls.loop = None
 
     def __init__(self, learning_rate: Rate, clip: Clip = None):
         if not callable(learning_rate):
@@ -111,7 +106,7 @@ class Optimizer(WithHints):
         w, g = parameters, gradient
         self._check(w, g)
         slots = self.make_slots(w)
-        rate = rate_at(self.learning_rate, self.t)
+        rate = float(rate_at(self.learning_rate, self.t))
         self.t += 1
         mine, workers = group.stretch(w.size), group.size  # all of w, for one worker
         if self.clip is not None:  # needs the whole gradient
@@ -153,7 +148,9 @@ class Optimizer(WithHints):
             w, g      parameters and gradients (P,)
             workers   whose gradients the loop adds
         """
-        if self.loop is None:
+        classes = type(self).__mro__
+        owner: Any = next(c for c in (self, *classes) if {"loop", "update"} & vars(c).keys())
+        if self.loop is None or "loop" not in vars(owner):  # another rule than that of the loop
             return None
         count = workers if workers <= MOST_PARTS else 1
         return compiled(self.loop, w, g, *self.make_slots(w).values(), gradients=count)

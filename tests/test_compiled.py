@@ -8,13 +8,13 @@ from cases import bits, built, needs_numba
 
 from scratchnet import compiled as module
 from scratchnet.compiled import LEAST, adam_loop, compiled, numba_problem
-from scratchnet.layers import Dense, ReLU, Sequential
-from scratchnet.losses import MeanSquaredError
+from scratchnet.layers import Dense, ReLU, Sequential, Sigmoid, Tanh
+from scratchnet.losses import BinaryCrossEntropy, MeanSquaredError
 from scratchnet.optimizer_base import FLUSH_EVERY, MOST_PARTS, flush_subnormals
 from scratchnet.optimizers import SGD, Adam, AdamW, ClipByGlobalNorm, RMSprop
 from scratchnet.parallel import run
 from scratchnet.training import fit
-from scratchnet.workers import share
+from scratchnet.workers import Workers, share
 
 
 def updates(make, dtype, n):
@@ -102,25 +102,102 @@ def test_the_loop_adds_the_gradients_of_the_workers_in_their_order(make, size, m
     assert trained() == with_loop
 
 
-@needs_numba
-def test_a_subclass_with_another_update_has_no_loop_unless_it_names_one():
-    class Halved(Adam):
-        def update(self, w, g, rate, M, V):
-            super().update(w, g / 2, rate, M, V)
+def halved(self, w, g, rate, M, V):
+    Adam.update(self, w, g / 2, rate, M, V)
 
+
+class Halved(Adam):
+    update = halved
+
+
+class Mixin:
+    update = halved
+
+
+class Mixed(Mixin, Adam):
+    pass
+
+
+class Patched(Adam):
+    pass
+
+
+Patched.update = halved
+
+
+def patched(**options):
+    optimizer = Adam(**options)
+    optimizer.update = halved.__get__(optimizer)
+    return optimizer
+
+
+@needs_numba
+@pytest.mark.parametrize("make", [Halved, Mixed, Patched, patched])
+def test_another_update_is_used_without_the_loop(make):
+    w, expected = np.zeros((2, LEAST), "float32")
+    g = np.linspace(-1, 1, LEAST, dtype="float32")
+    for _ in range(2):
+        make(epsilon=1.0).step(w, g)
+        Adam(epsilon=1.0).step(expected, g / 2)
+    np.testing.assert_array_equal(w, expected)
+    assert w.any()
+
+
+@needs_numba
+def test_a_subclass_has_the_loop_of_its_update():
     class Renamed(Adam):
         pass
 
-    class Own(Halved):
+    class WithLoop(Halved):
         loop = staticmethod(adam_loop)
 
-    assert Halved.loop is None and Renamed.loop is Own.loop is adam_loop
-    halved, plain = np.zeros((2, LEAST), "float32")
-    g = np.linspace(-1, 1, LEAST, dtype="float32")
-    for _ in range(2):
-        Halved(epsilon=1.0).step(halved, g)
-        Adam(epsilon=1.0).step(plain, g / 2)
-    np.testing.assert_array_equal(halved, plain)
+    w = np.zeros(LEAST, "float32")
+    assert all(kind().compiled_loop(w, w) for kind in (Adam, AdamW, Renamed, WithLoop))
+
+
+@needs_numba
+def test_slots_of_another_dtype_are_left_to_numpy():
+    w, g = np.zeros(LEAST, "float32"), np.ones(LEAST, "float32")
+    optimizer = Adam()
+    optimizer.step(w, g)
+    state = optimizer.get_state()
+    optimizer.set_state(state | {"M": state["M"].astype("float64")})
+    assert optimizer.compiled_loop(w, g) is None
+    optimizer.step(w, g)
+    assert np.isfinite(w).all()
+
+
+@needs_numba
+@pytest.mark.parametrize("problem", [RuntimeError("no locator"), OSError(28, "disk full")])
+def test_machine_code_need_not_be_stored(problem, monkeypatch):
+    import numba
+
+    njit = numba.njit
+
+    def without_a_folder(*arguments, cache=False, **options):
+        if cache:
+            raise problem
+        return njit(*arguments, **options)
+
+    module._compiled.cache_clear()
+    monkeypatch.setattr(numba, "njit", without_a_folder)
+    v = np.full(LEAST, 1e-31, "float32")
+    flush_subnormals(v)
+    module._compiled.cache_clear()
+    assert not v.any()
+
+
+@needs_numba
+@pytest.mark.parametrize("kind", ["processes", "threads"])
+def test_fit_compiles_the_loops_of_layers_before_it_starts_workers(kind):
+    layers = [Dense(64), ReLU(), Dense(64), Tanh(), Dense(200), Sigmoid()]
+    x = np.random.default_rng(0).random((256, 200), dtype=np.float32)
+    module._compiled.cache_clear()
+    options = {"loss": BinaryCrossEntropy(), "optimizer": Adam(), "verbose": False}
+    workers = Workers(2, kind)
+    fit(built(Sequential(layers), (200,)), x, x, batch_size=256, workers=workers, **options)
+    loops = {call for call in ("relu", "max_pool", "sigmoid", "tanh", "cross_entropy")}
+    assert module._compiled.cache_info().currsize == len(loops) + 2  # and those of Adam
 
 
 @needs_numba

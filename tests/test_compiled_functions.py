@@ -1,14 +1,15 @@
-"""Sigmoid and tanh by compiled loops: as exact as NumPy, and right at the borders of float32."""
+"""Sigmoid, tanh and cross-entropy by compiled loops: right to 2 eps, and at the ends of float32."""
 
 import numpy as np
 import pytest
-from cases import bits, needs_numba
+from cases import bits, built, needs_numba
 
 from scratchnet import compiled as compiled_module
 from scratchnet import compiled_functions as module
 from scratchnet import numerics
-from scratchnet.compiled import LEAST
+from scratchnet.compiled import LEAST, compiled
 from scratchnet.compiled_functions import by_loop, exp, number, sigmoid_loop, tanh_loop
+from scratchnet.layers import LSTM, Sigmoid, Tanh
 from scratchnet.losses import BinaryCrossEntropy
 
 EPS = np.finfo("float32").eps
@@ -125,17 +126,21 @@ def test_the_loops_are_compiled_before_processes_are_forked():
 
 
 @needs_numba
-def test_machine_code_need_not_be_stored(monkeypatch):
-    import numba
+def test_layers_and_losses_use_the_loops(monkeypatch):
+    used = []
+    monkeypatch.setattr(
+        module, "compiled", lambda loop, *arrays: used.append(loop) or compiled(loop, *arrays)
+    )
+    x = np.zeros((LEAST, 2), "float32")
+    Tanh()(x), Sigmoid()(x), BinaryCrossEntropy(from_logits=True)(x, x)
+    assert used == [tanh_loop, sigmoid_loop, module.cross_entropy_loop]
+    used.clear()
+    built(LSTM(LEAST // 4), (1, 1))(np.zeros((4, 1, 1), "float32"))
+    assert used == [sigmoid_loop, tanh_loop, sigmoid_loop, tanh_loop]
 
-    njit = numba.njit
 
-    def without_a_folder(*arguments, cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function 'tanh_loop': no locator available")
-        return njit(*arguments, **options)
-
-    compiled_module._compiled.cache_clear()
-    monkeypatch.setattr(numba, "njit", without_a_folder)
-    assert numerics.tanh(np.zeros(LEAST, "float32")).tolist() == [0] * LEAST
-    compiled_module._compiled.cache_clear()
+def test_arrays_on_a_gpu_are_left_to_it(xp):
+    x = xp.zeros(LEAST, dtype="float32")
+    y = numerics.sigmoid(x)
+    assert type(y) is type(x) and float(y[0]) == 0.5
+    assert xp is np or by_loop(sigmoid_loop, x) is None

@@ -178,6 +178,15 @@ def test_the_gradient_of_the_input_is_not_computed_where_it_is_not_used(x, dy):
     _, cache = model.forward(x)
     assert len(model.weight_gradients(dy, cache)) == 4
 
+    class Frozen(Untouchable, Dense):
+        forward = Dense.forward
+
+    frozen = Frozen(4)
+    model = built(Sequential([Sequential([frozen, Tanh()]), Dense(4)]))
+    frozen.trainable = False
+    _, cache = model.forward(x)
+    assert len(model.weight_gradients(dy, cache)) == 2
+
 
 def test_weights_get_no_gradient_where_only_the_input_is_asked_for(x, dy):
     class Unlearning(Dense):

@@ -10,6 +10,7 @@ from scratchnet.backend import RNG, float64
 from scratchnet.callbacks import Callback
 from scratchnet.gradcheck import gradcheck
 from scratchnet.layers import (
+    ActivityRegularization,
     BatchNormalization,
     Dense,
     Dropout,
@@ -18,8 +19,9 @@ from scratchnet.layers import (
     Sequential,
     Sigmoid,
     Tanh,
+    WeightRegularization,
 )
-from scratchnet.losses import KLToStandardNormal
+from scratchnet.losses import KLToStandardNormal, Loss
 from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
 from scratchnet.numerics import logsumexp, softplus
@@ -190,23 +192,66 @@ def test_both_gradients_of_a_gan_agree_with_finite_differences(smoothing):
                 assert_allclose(grads[name], slope(f, array), rtol=1e-5, atol=1e-9, err_msg=name)
 
 
-def test_one_pass_of_real_and_generated_samples_equals_two():
-    class Undeclared(Dense):  # does not say whether it takes each sample alone
-        splits_batch = False
+class Undeclared(Dense):  # does not say that it takes each sample on its own
+    splits_batch = False
+
+
+@pytest.mark.parametrize(
+    "penalized", [lambda layer: layer, lambda layer: WeightRegularization(layer, l2=0.5), None]
+)
+def test_one_pass_of_real_and_generated_samples_equals_two(penalized):
+    def results(kind):
+        gan = small_gan(0.1)
+        first = kind(4, name="dense")
+        stack = [penalized(first)] if penalized else [first, ActivityRegularization(l2=0.5)]
+        gan.discriminator = built(Sequential([*stack, Tanh(), Dense(1, name="last")]), (6,), seed=1)
+        return gan.discriminator_gradients(pixels(4, "float64"), gan.codes(4, 3))
 
     with float64():
-        gan, other = small_gan(0.1), small_gan(0.1)
-        other.discriminator = built(
-            Sequential([Undeclared(4, name="dense"), Tanh(), Dense(1)]), (6,), seed=1
-        )
-        gan.discriminator = built(Sequential([Dense(4), Tanh(), Dense(1)]), (6,), seed=1)
+        (value, grads, caches), (expected, two, two_caches) = results(Dense), results(Undeclared)
+    assert (len(caches), len(two_caches)) == (1, 2) and grads.keys() == two.keys()
+    assert_allclose(value, expected, rtol=1e-12)
+    for name, g in two.items():
+        assert_allclose(grads[name], g, rtol=1e-10, atol=1e-15)
+
+
+def test_a_penalty_on_the_weights_of_the_discriminator_counts_once():
+    with float64():
+        gan = small_gan()
+        layers = [WeightRegularization(Undeclared(4), l2=0.5), Tanh(), Dense(1)]
+        gan.discriminator = d = built(Sequential(layers), (6,), seed=1)
         x, z = pixels(4, "float64"), gan.codes(4, 3)
-        value, grads, caches = gan.discriminator_gradients(x, z)
-        expected, expected_grads, two_caches = other.discriminator_gradients(x, z)
-        assert (len(caches), len(two_caches)) == (1, 2)
-        assert_allclose(value, expected, rtol=1e-12)
-        for name, g in expected_grads.items():
-            assert_allclose(grads[name], g, rtol=1e-10, atol=1e-15)
+        _, grads, _ = gan.discriminator_gradients(x, z)
+
+        def loss_and_penalty():
+            value, _, caches = gan.discriminator_gradients(x, z)
+            return value + d.penalty(caches[0])
+
+        for name, array in d.named_parameters().items():
+            assert_allclose(grads[name], slope(loss_and_penalty, array), rtol=1e-5, atol=1e-9)
+
+
+def test_a_loss_that_does_not_split_a_batch_sees_real_and_generated_samples_apart():
+    class Total(Loss):
+        expects_logits = True
+
+        def forward(self, prediction, target):
+            return ((prediction - target) ** 2).sum(), prediction - target
+
+        def backward(self, d):
+            return 2 * d
+
+    gan = small_gan()
+    gan.loss = Total()
+    assert len(gan.discriminator_gradients(pixels(4), gan.codes(4, 3))[2]) == 2
+
+
+@pytest.mark.parametrize("wrong", ["uint8", "shape"])
+def test_wrong_samples_have_the_message_of_the_discriminator(wrong):
+    gan, x = small_gan(), pixels(4)
+    x = x[:, :5] if wrong == "shape" else x.astype(wrong)
+    with pytest.raises((TypeError, ValueError), match="expects .*; got"):
+        gan.discriminator_gradients(x, gan.codes(4, 3))
 
 
 @pytest.mark.parametrize("layer", [BatchNormalization, lambda: Dropout(0.5)])
