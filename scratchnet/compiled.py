@@ -6,10 +6,10 @@ once. In Python such a loop takes hundreds of times as long; Numba compiles it t
 
     pip install "scratchnet[numba]"
 
-The loops of this module have the bits of their NumPy forms: the same operations in the same order,
-which Numba neither reorders nor joins to one with a single rounding. Those of `compiled_functions`
-are equal up to rounding. Machine code is kept in a folder of Numba's, where the next process finds
-it.
+The loops of this module and of `compiled_layers` have the bits of their NumPy forms: the same
+operations in the same order, which Numba neither reorders nor joins to one with a single rounding.
+Those of `compiled_functions` are equal up to rounding. Machine code is kept in a folder of Numba's,
+where the next process finds it.
 """
 
 import functools
@@ -56,7 +56,8 @@ def compiled(loop: Callable, *arrays: Array, gradients: int = 0) -> Callable | N
 
     None without Numba, for arrays on a GPU, for fewer than 4096 numbers, and for arrays that are
     not contiguous, writable and of one dtype, float32 or float64. The first call compiles the loop
-    for this dtype, which takes about half a second. The loop gives no warning of an overflow.
+    for this dtype, which takes about half a second. The loop gives no warning of an overflow or of
+    an invalid value.
 
     Parameters
         loop        function of arrays, and then of numbers, all of one dtype; it changes the

@@ -133,7 +133,7 @@ def _is_large(x):
 
 
 def compile_functions() -> None:
-    """Compile the loops of this module, best before processes are forked."""
+    """Compile the loops of this module, which are for float32, best before processes are forked."""
     for loop in (sigmoid_loop, tanh_loop):
         by_loop(loop, np.zeros(LEAST, number))
     cross_entropy_parts(*np.zeros((2, LEAST), number))

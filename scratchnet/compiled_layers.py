@@ -38,20 +38,19 @@ def relu_backward(dy: Array, y: Array) -> Array:
     >>> relu_backward(np.array([2.0, 3.0]), np.array([0.0, 1.0]))
     array([0., 3.])
     """
-    if y.size < LEAST or dy.shape != y.shape or dy.dtype != y.dtype or not on_host(y):
-        return dy * (y > 0)
-    flat = y.reshape(-1)  # a copy, unless y is contiguous
-    loop = compiled(relu_backward_loop, flat, flat)
+    loop = None
+    if y.size >= LEAST and _alike(dy, y) and dy.flags.c_contiguous:
+        loop = compiled(relu_backward_loop, y.reshape(-1), y.reshape(-1))
     if loop is None:
         return dy * (y > 0)
-    dx = np.array(dy, order="C")
-    loop(dx.reshape(-1), flat)
+    dx = dy.copy()
+    loop(dx.reshape(-1), y.reshape(-1))
     return dx
 
 
 def max_pool_backward(dy: Array, x: Array, y: Array) -> Array | None:
     """New array dx by `max_pool_backward_loop`, or None where NumPy is to be used."""
-    if x.size < LEAST or dy.dtype != x.dtype:
+    if x.size < LEAST or not _alike(dy, y):  # the loop does not check where it reads and writes
         return None
     loop = compiled(max_pool_backward_loop, x, y, y, x)
     if loop is None:
@@ -61,7 +60,14 @@ def max_pool_backward(dy: Array, x: Array, y: Array) -> Array | None:
     return dx
 
 
+def _alike(dy, y):
+    """Whether both are arrays in CPU memory of one shape and dtype, y in C order."""
+    if not on_host(y) or not y.flags.c_contiguous:
+        return False
+    return isinstance(dy, np.ndarray) and dy.shape == y.shape and dy.dtype == y.dtype
+
+
 def compile_layers() -> None:
-    """Compile the loops of this module, best before processes are forked."""
+    """Compile the loops of this module for float32, best before processes are forked."""
     relu_backward(*np.zeros((2, LEAST), "float32"))
     max_pool_backward(*np.zeros((3, 1, LEAST, 1, 1), "float32"))

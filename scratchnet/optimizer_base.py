@@ -57,8 +57,8 @@ class Optimizer(WithHints):
     Attributes of a subclass
         slots   names of the optimizer's own vectors, which start at zero
         loop    `update` as a loop for `compiled`, a staticmethod of plain Python with the arguments
-                (w, gradients, *slots, *numbers(rate)), or None. Another `update` is used without
-                a loop, unless its class names one, too
+                (w, gradients, *slots, *numbers(rate)), or None. The first class that defines
+                `update` or `loop` decides: without a `loop` of its own, `update` is used
     """
 
     slots: tuple[str, ...] = ()

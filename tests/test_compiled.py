@@ -168,7 +168,9 @@ def test_slots_of_another_dtype_are_left_to_numpy():
 
 
 @needs_numba
-@pytest.mark.parametrize("problem", [RuntimeError("no locator"), OSError(28, "disk full")])
+@pytest.mark.parametrize(
+    "problem", [RuntimeError("no locator"), OSError(28, "disk full"), EOFError()]
+)
 def test_machine_code_need_not_be_stored(problem, monkeypatch):
     import numba
 

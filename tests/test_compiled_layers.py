@@ -6,7 +6,7 @@ from cases import bits, built, needs_numba
 
 from scratchnet import compiled as compiled_module
 from scratchnet import compiled_layers as module
-from scratchnet.compiled import LEAST
+from scratchnet.compiled import LEAST, compiled
 from scratchnet.compiled_layers import (
     max_pool_backward,
     max_pool_backward_loop,
@@ -38,10 +38,13 @@ def test_the_slope_of_relu_has_the_bits_of_the_numpy_form(dtype, rng):
     dy = special(rng, y.shape, dtype)
     with np.errstate(invalid="ignore"):
         expected = dy * (y > 0)
-        for given in (dy, np.asfortranarray(dy), np.repeat(dy, 2, axis=1)[:, ::2]):
-            kept = bits(given)
-            assert bits(relu_backward(given, y)) == bits(expected) and bits(given) == kept
+        for given in (dy, np.asfortranarray(dy), np.repeat(dy, 2, axis=1)[:, ::2], dy[:1], 2.0):
+            kept, plain = bits(np.asarray(given)), given * (y > 0)
+            found = relu_backward(given, y)
+            assert bits(found) == bits(plain) and found.strides == plain.strides
+            assert bits(np.asarray(given)) == kept
         assert bits(relu_backward(dy, np.asfortranarray(y))) == bits(expected)
+        assert relu_backward(dy.astype("float64"), y).dtype == "float64"
     python = dy.copy()
     with np.errstate(invalid="ignore"):
         relu_backward_loop(python.reshape(-1), y.reshape(-1))
@@ -70,20 +73,31 @@ def test_max_pooling_has_the_bits_of_the_numpy_form(window, size, dtype, rng, mo
 
 
 @needs_numba
+@pytest.mark.parametrize("shape", [(12, 14, 14, 1), (1, 14, 14, 5), (12, 14, 14, 6), (12, 980)])
+def test_a_gradient_of_another_shape_is_an_error(shape, rng):
+    layer = built(MaxPooling2D(2), (28, 28, 5))
+    y, cache = layer.forward(rng.standard_normal((12, 28, 28, 5)).astype("float32"))
+    dy = np.ones(shape, "float32")
+    with pytest.raises(ValueError):
+        layer.backward(dy, cache)
+
+
+@needs_numba
 @pytest.mark.parametrize(
-    "layer, size",
+    "layer, size, nan",
     [
-        (MaxPooling2D(2), (29, 28)),  # pixels in no window
-        (MaxPooling2D(2, padding=1), (28, 28)),
-        (MaxPooling2D(3, strides=2), (28, 28)),  # windows overlap
-        (MaxPooling2D(2, strides=3), (28, 28)),
-        (MaxPooling2D(2), (28, 28)),  # with NaN
+        (MaxPooling2D(2), (29, 28), False),  # pixels in no window
+        (MaxPooling2D(2, padding=1), (28, 28), False),
+        (MaxPooling2D(3, strides=2), (28, 28), False),  # windows overlap
+        (MaxPooling2D(2, strides=3), (28, 28), False),
+        (MaxPooling2D(2), (28, 28), True),
     ],
 )
-def test_other_poolings_are_left_to_numpy(layer, size, rng, monkeypatch):
+def test_other_poolings_are_left_to_numpy(layer, size, nan, rng, monkeypatch):
     layer.build((*size, 5), 0)
     x = rng.standard_normal((12, *size, 5)).astype("float32")
-    x[0, 0, 0] = np.nan
+    if nan:
+        x[0, 0, 0] = np.nan
     y, cache = layer.forward(x, train=True)
     dy = rng.standard_normal(y.shape).astype("float32")
     found, _ = layer.backward(dy, cache)
@@ -95,10 +109,22 @@ def test_other_poolings_are_left_to_numpy(layer, size, rng, monkeypatch):
 def test_read_only_arrays_are_left_to_numpy(rng):
     x = rng.standard_normal((12, 28, 28, 5)).astype("float32")
     pool, relu = built(MaxPooling2D(2), x.shape[1:]), ReLU()
-    expected = pool.backward(pool(x), pool.forward(x)[1])[0], relu.backward(x, relu(x))[0]
+    expected = pool.backward(pool(x), pool.forward(x)[1])[0], relu.backward(x, x)[0]
     x.flags.writeable = False
-    found = pool.backward(pool(x), pool.forward(x)[1])[0], relu.backward(x, relu(x))[0]
+    found = pool.backward(pool(x), pool.forward(x)[1])[0], relu.backward(x, x)[0]
     assert [bits(a) for a in found] == [bits(a) for a in expected]
+
+
+@needs_numba
+def test_the_layers_use_the_loops(rng, monkeypatch):
+    used = []
+    monkeypatch.setattr(
+        module, "compiled", lambda loop, *arrays: used.append(loop) or compiled(loop, *arrays)
+    )
+    x = rng.standard_normal((12, 28, 28, 5)).astype("float32")
+    pool, relu = built(MaxPooling2D(2), x.shape[1:]), ReLU()
+    pool.backward(pool(x), pool.forward(x)[1]), relu.backward(x, relu(x))
+    assert used == [max_pool_backward_loop, relu_backward_loop]
 
 
 @needs_numba
