@@ -112,11 +112,9 @@ class OnWorkers:
     def timed(self, lead, n):
         """Time n steps: {"seconds"} on rank 0 between barriers, {"cpu"} seconds of all workers."""
         from scratchnet.batch_rows import batch_rows
-        from scratchnet.compiled_functions import compile_functions
-        from scratchnet.compiled_layers import compile_layers
         from scratchnet.parallel import run
         from scratchnet.training_step import own_counter
-        from scratchnet.workers import rows_of, share
+        from scratchnet.workers import compile_loops, rows_of, share
 
         task, samples = self.task, self.task.samples
 
@@ -136,8 +134,7 @@ class OnWorkers:
                 seconds = time.perf_counter() - began
             return group.all_reduce([seconds * (group.rank == 0), cpu, self._mb(group)])
 
-        compile_functions()
-        compile_layers()
+        compile_loops()
         arrays = []
         for model, optimizer in zip(task.models, task.optimizers, strict=True):
             arrays += share(model, optimizer, self.kind, self.workers)

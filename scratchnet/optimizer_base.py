@@ -13,13 +13,12 @@ from scratchnet.backend import Array, on_host, to_device, xp_of
 from scratchnet.clipping import Clip
 from scratchnet.compiled import compiled, flush_loop
 from scratchnet.hints import WithHints
-from scratchnet.parallel.group import Alone, Group, chunks, sum_in_order
+from scratchnet.parallel.group import CHUNK, Alone, Group, chunks, sum_in_order
 from scratchnet.schedules import Schedule, rate_at
 from scratchnet.validation import check_float
 
 Rate: TypeAlias = float | Schedule
 
-CHUNK = 1 << 16  # 65,536 floats: 256 KiB of each vector; with fewer the number of calls counts
 FLUSH_EVERY = 16  # updates
 MOST_PARTS = 8  # gradients that a compiled loop adds; the sum of more is computed before
 ALONE = Alone()
@@ -108,13 +107,13 @@ class Optimizer(WithHints):
         slots = self.make_slots(w)
         rate = float(rate_at(self.learning_rate, self.t))
         self.t += 1
-        mine, workers = group.stretch(w.size), group.size  # all of w, for one worker
+        mine = group.stretch(w.size)  # all of w, for one worker
         if self.clip is not None:  # needs the whole gradient
-            g, workers = self.clip(group.sum_of(g)), 1
-        loop = self.compiled_loop(w, g, workers)
+            g = self.clip(group.sum_of(g))
+        loop = self.compiled_loop(w, g, group.size)
         # without a loop in chunks, but a GPU is faster on one large array
         size = CHUNK if on_host(w) and loop is None else max(w.size, 1)
-        if workers > 1:
+        if self.clip is None:
             parts = group.all_to_all(g, size)
         else:
             parts = ((s, [g[s]]) for s in chunks(mine, size))
@@ -146,13 +145,13 @@ class Optimizer(WithHints):
 
         Parameters
             w, g      parameters and gradients (P,)
-            workers   whose gradients the loop adds
+            workers   whose gradients the loop adds; with clipping they are added before
         """
         classes = type(self).__mro__
         owner: Any = next(c for c in (self, *classes) if {"loop", "update"} & vars(c).keys())
         if self.loop is None or "loop" not in vars(owner):  # another rule than that of the loop
             return None
-        count = workers if workers <= MOST_PARTS else 1
+        count = workers if self.clip is None and workers <= MOST_PARTS else 1
         return compiled(self.loop, w, g, *self.make_slots(w).values(), gradients=count)
 
     def gather_slots(self, group: Group) -> None:

@@ -171,6 +171,7 @@ class Adam(Optimizer):
     """
 
     slots = ("M", "V")
+    loop = staticmethod(adam_loop)
 
     def __init__(
         self,
@@ -184,8 +185,6 @@ class Adam(Optimizer):
         self.beta_1 = self.option("beta_1", beta_1, at_least=0, below=1)
         self.beta_2 = self.option("beta_2", beta_2, at_least=0, below=1)
         self.epsilon = self.option("epsilon", epsilon, above=0)
-
-    loop = staticmethod(adam_loop)
 
     def numbers(self, rate):
         """Return b1, b2, epsilon and the rate for running sums, see `update`, and 1: no decay."""
@@ -226,6 +225,8 @@ class AdamW(Adam):
     array([0.85])
     """
 
+    loop = staticmethod(adam_loop)
+
     def __init__(
         self,
         learning_rate: Rate = 0.001,
@@ -237,8 +238,6 @@ class AdamW(Adam):
     ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, clip)
         self.weight_decay = self.option("weight_decay", weight_decay, at_least=0)
-
-    loop = staticmethod(adam_loop)
 
     def numbers(self, rate):
         """Return those of `Adam`, with 1 - rate weight_decay in the last place."""

@@ -211,13 +211,18 @@ def start(
     unknown = outputs and not _is_shape(shape)  # numbers of the predictions, to be exchanged
     if size == 1 or unknown or kind in ("alone", "mpi"):
         return work(ALONE)
-    compile_functions()
-    compile_layers()
+    compile_loops()
     arrays, capacity = [], outputs * math.prod(shape) if outputs else 0
     for model, optimizer in zip(models, optimizers, strict=False):
         arrays += share(model, optimizer, kind, size)
         capacity = max(capacity, arrays[-1].size)
     return run(work, size, kind, arrays=arrays, capacity=capacity)
+
+
+def compile_loops() -> None:
+    """Compile the loops of layers and losses, which each process would have to do otherwise."""
+    compile_functions()
+    compile_layers()
 
 
 def share(model: Layer, optimizer: Optimizer, kind: str, size: int) -> list[np.ndarray]:
@@ -238,7 +243,7 @@ def share(model: Layer, optimizer: Optimizer, kind: str, size: int) -> list[np.n
     if kind == "processes":
         for name, vector in vectors.items():
             vectors[name] = vector if is_shared(vector) else shared_copy(vector)
-    optimizer.compiled_loop(w, w, 1 if optimizer.clip else size)
+    optimizer.compiled_loop(w, w, size)
     return [*vectors.values(), w]
 
 

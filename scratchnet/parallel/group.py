@@ -31,7 +31,8 @@ import numpy as np
 from scratchnet.validation import require
 
 ALIGNMENT = 16  # numbers; 16 float32 are a cache line, so no two workers write to the same one
-CHUNK = 1 << 16  # numbers; see Group.all_to_all
+# numbers, see Group.all_to_all: 256 KiB of float32; with fewer the number of calls counts
+CHUNK = 1 << 16
 
 
 class WorkerError(RuntimeError):
