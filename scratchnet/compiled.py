@@ -67,13 +67,15 @@ def compiled(loop: Callable, *arrays: Array, gradients: int = 0) -> Callable | N
                     argument is no tuple
     """
     first = arrays[0]
-    if first.size < LEAST or not on_host(first) or numba_problem():
+    dtype = first.dtype
+    if first.size < LEAST or not on_host(first) or numba_problem() or dtype not in DTYPES:
         return None
-    if first.dtype not in DTYPES:
-        return None
-    if not all(a.flags.carray and a.dtype == first.dtype for a in arrays):
-        return None
-    return _compiled(loop, first.dtype, tuple(a.ndim for a in arrays), gradients)
+    axes = []
+    for a in arrays:
+        if a.dtype != dtype or not a.flags.carray:
+            return None
+        axes.append(a.ndim)
+    return _compiled(loop, dtype, tuple(axes), gradients)
 
 
 @functools.cache

@@ -65,8 +65,11 @@ def sigmoid(x, out=None):
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    with overflow_to_infinity():
-        return sigmoid_steps(x, out)
+    y = by_loop(sigmoid_loop, x, out)
+    if y is None:
+        with overflow_to_infinity():
+            y = _sigmoid_by_numpy(x, out)
+    return y
 
 
 def sigmoid_steps(x, out=None):
@@ -81,8 +84,10 @@ def sigmoid_steps(x, out=None):
     array([0. , 0.5])
     """
     y = by_loop(sigmoid_loop, x, out)
-    if y is not None:
-        return y
+    return _sigmoid_by_numpy(x, out) if y is None else y
+
+
+def _sigmoid_by_numpy(x, out):
     xp = xp_of(x)
     y = xp.negative(x, out=out)
     xp.exp(y, out=y)  # in place, because a new array takes as long as the computation

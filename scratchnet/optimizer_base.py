@@ -56,12 +56,18 @@ class Optimizer(WithHints):
     Attributes of a subclass
         slots   names of the optimizer's own vectors, which start at zero
         loop    `update` as a loop for `compiled`, a staticmethod of plain Python with the arguments
-                (w, gradients, *slots, *numbers(rate)), or None. The first class that defines
-                `update` or `loop` decides: without a `loop` of its own, `update` is used
+                (w, gradients, *slots, *numbers(rate)), or None. It stands for the `update` that its
+                class has when it is defined: with any other one that `update` is used
     """
 
     slots: tuple[str, ...] = ()
     loop: Callable | None = None
+    _update_of_loop: Callable | None = None
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "loop" in cls.__dict__:
+            cls._update_of_loop = cls.update
 
     def __init__(self, learning_rate: Rate, clip: Clip = None):
         if not callable(learning_rate):
@@ -126,16 +132,17 @@ class Optimizer(WithHints):
                 gradients = [sum_in_order(gradients)]
             loop(w[s], tuple(gradients), *vectors, *map(w.dtype.type, self.numbers(rate)))
         if group.size > 1:
-            group.all_gather(w[mine], w)
+            group.all_gather(None, w)
         if self.t % FLUSH_EVERY == 0:
             for v in slots.values():
                 flush_subnormals(v[mine])
 
     def make_slots(self, w: Array) -> dict[str, Array]:
         """Return the vectors of the slots for parameters w (P,); make them, unless they exist."""
-        if self.slots:
-            compiled(flush_loop, w)  # once, before processes are forked
-        self.vectors = self.vectors or {name: self.start(w) for name in self.slots}
+        if self.vectors is None:
+            if self.slots:
+                compiled(flush_loop, w)  # once, before processes are forked
+            self.vectors = {name: self.start(w) for name in self.slots}
         return self.vectors
 
     def compiled_loop(self, w: Array, g: Array, workers: int = 1) -> Callable | None:
@@ -147,9 +154,8 @@ class Optimizer(WithHints):
             w, g      parameters and gradients (P,)
             workers   whose gradients the loop adds; with clipping they are added before
         """
-        classes = type(self).__mro__
-        owner: Any = next(c for c in (self, *classes) if {"loop", "update"} & vars(c).keys())
-        if self.loop is None or "loop" not in vars(owner):  # another rule than that of the loop
+        update = getattr(self.update, "__func__", None)
+        if self.loop is None or update is not type(self)._update_of_loop:
             return None
         count = workers if self.clip is None and workers <= MOST_PARTS else 1
         return compiled(self.loop, w, g, *self.make_slots(w).values(), gradients=count)
@@ -158,7 +164,7 @@ class Optimizer(WithHints):
         """Receive the stretches of the slots that the other workers have updated."""
         if group.size > 1:
             for v in (self.vectors or {}).values():
-                group.all_gather(v[group.stretch(v.size)], v)
+                group.all_gather(None, v)
 
     def update(self, w, g, rate, *slots):
         """Apply the rule to one chunk, in place; self.t is 1 in the first update."""

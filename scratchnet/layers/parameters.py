@@ -52,7 +52,7 @@ def one_vector(parameters):
         if p.vector is None or not follows:
             return _copy_to_one_vector(parameters)
         end += p.value.size
-    return vector[start:end]
+    return vector if end - start == vector.size else vector[start:end]
 
 
 def _copy_to_one_vector(parameters):

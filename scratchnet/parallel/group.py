@@ -8,7 +8,7 @@ of data-parallel training, in which worker r updates only its stretch s of the p
     s = group.stretch(P)                                  # this worker's P / n numbers
     group.reduce_scatter(g, total)                        # total (P / n,): sum over workers of g[s]
     optimizer.step(w[s], total)                           # slots such as Adam's m, v: P / n numbers
-    group.all_gather(w[s], w)                             # w (P,), equal on all workers again
+    group.all_gather(None, w)                             # w (P,), equal on all workers again
 
 This is stage 1 of ZeRO (Rajbhandari et al., 2020): work and memory of the optimizer are divided by
 n, and no more is sent than for a sum of the gradients on every worker (an all-reduce), which would
@@ -23,6 +23,7 @@ rounding is therefore the same, and so is the result, bit for bit.
 Kinds of groups: `Alone` (this module), `ThreadGroup`, `ProcessGroup`, `MPIGroup`.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -70,10 +71,7 @@ class Group:
         >>> [group.stretch(100, rank) for rank in range(3)]
         [slice(0, 32, None), slice(32, 64, None), slice(64, 100, None)]
         """
-        rank = self.rank if rank is None else rank
-        blocks = -(-n // ALIGNMENT)  # rounded up
-        edges = [ALIGNMENT * (blocks * r // self.size) for r in (rank, rank + 1)]
-        return slice(min(edges[0], n), min(edges[1], n))
+        return stretch_of(n, self.rank if rank is None else rank, self.size)
 
     def buffer(self, n: int, dtype: Any = "float32") -> np.ndarray:
         """Memory of this worker for a vector (n,), the same in each call, with zeros at first.
@@ -126,10 +124,10 @@ class Group:
             return vector
         total, s = np.empty_like(vector), self.stretch(len(vector))
         self.reduce_scatter(vector, total[s])
-        self.all_gather(total[s], total)
+        self.all_gather(None, total)
         return total
 
-    def all_gather(self, part: np.ndarray, full: np.ndarray) -> None:
+    def all_gather(self, part: np.ndarray | None, full: np.ndarray) -> None:
         """Concatenation of the workers' stretches, which each worker receives.
 
         full = [part_0, part_1, ...]
@@ -137,7 +135,7 @@ class Group:
         Where the workers see one and the same array `full`, nothing has to be sent.
 
         Parameters
-            part   (m,), this worker's stretch of the vector; may be a view of `full` at its place
+            part   (m,), this worker's stretch of the vector; None: it is in its place in `full`
             full   (n,), overwritten
         """
         raise NotImplementedError
@@ -165,7 +163,7 @@ class Alone(Group):
     >>> total = np.empty(3)
     >>> group.reduce_scatter(np.array([1.0, 2.0, 3.0]), total)
     >>> w -= 0.5 * total
-    >>> group.all_gather(w, w)
+    >>> group.all_gather(None, w)
     >>> w
     array([-0.5, -1. , -1.5])
     """
@@ -184,8 +182,8 @@ class Alone(Group):
         for s in chunks(self.stretch(len(vector)), chunk):
             yield s, [vector[s]]
 
-    def all_gather(self, part: np.ndarray, full: np.ndarray) -> None:
-        if not same_memory(part, full):
+    def all_gather(self, part: np.ndarray | None, full: np.ndarray) -> None:
+        if part is not None:
             full[...] = part
 
     def all_reduce(self, numbers: Any) -> np.ndarray:
@@ -213,6 +211,19 @@ class PrivateBuffer:
 
 
 # ------------------------------------------------------------------------- helpers of every kind
+
+
+@functools.cache
+def stretch_of(n: int, rank: int, size: int) -> slice:
+    """See `Group.stretch`, for a group of this size.
+
+    >>> stretch_of(100, 1, 3)
+    slice(32, 64, None)
+    """
+    blocks = -(-n // ALIGNMENT)  # rounded up
+    edges = [ALIGNMENT * (blocks * r // size) for r in (rank, rank + 1)]
+    return slice(min(edges[0], n), min(edges[1], n))
+
 
 FEW = 512  # numbers that all_reduce takes at most
 

@@ -26,7 +26,6 @@ from scratchnet.parallel.group import (
     PrivateBuffer,
     chunks,
     few,
-    same_memory,
     sum_in_order,
 )
 
@@ -110,10 +109,9 @@ class MPIGroup(Group):
         for s in chunks(slice(0, m), chunk):
             yield slice(first + s.start, first + s.stop), [part[s] for part in parts]
 
-    def all_gather(self, part: np.ndarray, full: np.ndarray) -> None:
-        s = self.stretch(len(full))
-        if not same_memory(part, full[s]):
-            full[s] = part
+    def all_gather(self, part: np.ndarray | None, full: np.ndarray) -> None:
+        if part is not None:
+            full[self.stretch(len(full))] = part
         from mpi4py import MPI
 
         self.communicator.Allgatherv(MPI.IN_PLACE, [full, self._stretches(len(full))])

@@ -49,7 +49,7 @@ def run(
     >>> def work(group):
     ...     s = group.stretch(40)
     ...     w[s] = group.rank + 1
-    ...     group.all_gather(w[s], w)
+    ...     group.all_gather(None, w)
     ...     return group.all_reduce([w[s].sum()])
     >>> run(work, 2, "threads", arrays=[w])
     array([64.])
