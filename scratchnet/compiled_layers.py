@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from scratchnet.backend import Array, on_host
+from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.compiled import LEAST, compiled
 
 
-def relu_backward_loop(dx, y):
-    """Multiply dx, which is dy at first, by the slope of ReLU: 1 where y > 0, otherwise 0."""
+def relu_backward_loop(dx, x, slope):
+    """Multiply dx, which is dy at first, by the slope where x <= 0: 0 in ReLU."""
     for i in range(dx.size):
-        dx[i] = dx[i] * (y[i] > 0)
+        dx[i] = dx[i] if x[i] > 0 else dx[i] * slope
 
 
 def max_pool_backward_loop(x, y, left, dx):
@@ -32,19 +32,25 @@ def max_pool_backward_loop(x, y, left, dx):
                             dx[n, h, w, c] = taken
 
 
-def relu_backward(dy: Array, y: Array) -> Array:
-    """New array dy (y > 0), by `relu_backward_loop` where Numba is installed.
+def relu_backward(dy: Array, x: Array, slope: float = 0.0) -> Array:
+    """New array: dy where x > 0, otherwise dy times the slope; by a loop where Numba is installed.
 
-    >>> relu_backward(np.array([2.0, 3.0]), np.array([0.0, 1.0]))
-    array([0., 3.])
+    Parameters
+        x       input of ReLU or LeakyReLU; y = max(x, 0) has the same result
+        slope   for x <= 0
+
+    >>> relu_backward(np.array([2.0, 3.0]), np.array([0.0, 1.0]), 0.5)
+    array([1., 3.])
     """
     loop = None
-    if y.size >= LEAST and _alike(dy, y) and dy.flags.c_contiguous:
-        loop = compiled(relu_backward_loop, y.reshape(-1), y.reshape(-1))
+    if x.size >= LEAST and _alike(dy, x) and dy.flags.c_contiguous:
+        flat = x.reshape(-1)
+        loop = compiled(relu_backward_loop, flat, flat)
     if loop is None:
-        return dy * (y > 0)
+        xp, number = xp_of(x), x.dtype.type
+        return dy * (xp.where(x > 0, number(1), number(slope)) if slope else x > 0)
     dx = dy.copy()
-    loop(dx.reshape(-1), y.reshape(-1))
+    loop(dx.reshape(-1), flat, x.dtype.type(slope))
     return dx
 
 

@@ -9,6 +9,7 @@ from scratchnet.backend import on_host, overflow_to_infinity, xp_of
 from scratchnet.compiled_functions import by_loop, sigmoid_loop, tanh_loop
 
 FEW_ROWS = 64  # at most, see `times_transposed`
+FEW_ENTRIES = 512  # at most, see `sum_log`
 
 
 def times_transposed(dy, W):
@@ -140,7 +141,7 @@ def sum_log(q, at_least=None):
 
     Plain form: ``xp.log(q).sum()``, with the same result up to rounding. In CPU memory, where a
     logarithm takes as long as twenty products, it is the sum of the logarithms of products of 2, 4,
-    8, 16 or 32 entries: of so many that no product can underflow.
+    8, 16 or 32 entries: of so many that no product can underflow. At most 512 have the plain form.
 
     Parameters
         at_least   lower bound of the entries; None: eps of their precision
@@ -150,7 +151,7 @@ def sum_log(q, at_least=None):
     np.True_
     """
     xp = xp_of(q)
-    if not on_host(q):
+    if not on_host(q) or q.size <= FEW_ENTRIES:
         return xp.log(q).sum()
     finfo = xp.finfo(q.dtype)
     entries = math.log(finfo.tiny) / math.log(finfo.eps if at_least is None else at_least)

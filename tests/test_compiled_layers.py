@@ -13,7 +13,7 @@ from scratchnet.compiled_layers import (
     relu_backward,
     relu_backward_loop,
 )
-from scratchnet.layers import MaxPooling2D, ReLU
+from scratchnet.layers import LeakyReLU, MaxPooling2D, ReLU
 
 SIZES = [((2, 2), (28, 28)), ((3, 2), (9, 14)), ((1, 4), (8, 16)), ((14, 14), (14, 14))]
 
@@ -47,8 +47,22 @@ def test_the_slope_of_relu_has_the_bits_of_the_numpy_form(dtype, rng):
         assert relu_backward(dy.astype("float64"), y).dtype == "float64"
     python = dy.copy()
     with np.errstate(invalid="ignore"):
-        relu_backward_loop(python.reshape(-1), y.reshape(-1))
+        relu_backward_loop(python.reshape(-1), y.reshape(-1), 0)
     assert bits(python) == bits(expected)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("slope", [0.0, 0.3, 2.0])
+def test_the_slope_of_leaky_relu_has_the_bits_of_the_numpy_form(slope, dtype, rng, monkeypatch):
+    layer, x = LeakyReLU(slope), special(rng, (64, 100), dtype)
+    dy = special(rng, x.shape, dtype)
+    with np.errstate(invalid="ignore"):  # 0 infinity
+        by_loop, _ = layer.backward(dy, x)
+        expected = np.where(x > 0, dy, dy * np.dtype(dtype).type(slope))
+        assert bits(by_loop) == bits(expected) and by_loop.dtype == x.dtype
+        without_loops(monkeypatch)
+        assert bits(layer.backward(dy, x)[0]) == bits(expected)
 
 
 @needs_numba

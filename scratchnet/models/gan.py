@@ -105,6 +105,7 @@ class GAN:
         self.classes = check_classes("GAN", classes)
         self.loss = BinaryCrossEntropy(from_logits=True)
         self.mean_generator: Layer | None = None  # a copy of G with mean weights
+        self._alone: tuple = (None, False)  # see `_one_pass`
 
     @property
     def networks(self) -> Networks:
@@ -126,7 +127,7 @@ class GAN:
         fake, _ = self.generator.forward(z, train=True)
         fake = self._labelled(fake, z)
         together = x.shape == fake.shape and x.dtype == fake.dtype
-        if together and _takes_each_sample_alone(self.discriminator, self.loss):
+        if together and self._one_pass():
             return self._both_at_once(x, fake)
         total, grads, caches = 0, {}, []
         for samples, target in ((x, 1 - self.smoothing), (fake, 0)):
@@ -139,6 +140,16 @@ class GAN:
                 grads[name] /= 2
             grads = grads or g
         return total, grads, caches
+
+    def _one_pass(self):
+        """Whether no sample has an influence on the others in D, and D draws no noise."""
+        discriminator, alone = self._alone
+        if discriminator is not self.discriminator:  # found once, because it takes long
+            discriminator = self.discriminator
+            noise = any(layer.draws_noise for layer in discriminator.named_layers().values())
+            alone = splits_batch(discriminator, self.loss) and not noise
+            self._alone = discriminator, alone
+        return alone
 
     def _both_at_once(self, x, fake):
         """`discriminator_gradients` of N real and N generated samples in one pass of 2 N rows."""
@@ -334,7 +345,7 @@ class GAN:
         """
         check_model(self.generator)
         labels = check_labels("GAN", labels, self.classes, n)
-        weights = self.generator.parameters
+        weights = _any_parameter(self.generator)
         input_shape: Any = self.generator.input_shape  # (Z,) or (Z + K,)
         size = input_shape[-1] - (self.classes or 0)
         like = xp_of(weights).empty((n, *input_shape[:-1], size), dtype=weights.dtype)
@@ -349,10 +360,12 @@ class GAN:
         return (self.mean_generator or self.generator)(self.codes(n, seed, labels))
 
 
-def _takes_each_sample_alone(model, loss):
-    """Whether no sample of a batch has an influence on the others, and no noise is drawn."""
-    noise = any(layer.draws_noise for layer in model.named_layers().values())
-    return splits_batch(model, loss) and not noise
+def _any_parameter(model):
+    """A parameter of the model; ValueError if it has none that is trained."""
+    for layer in (model, *model.children.values()):
+        for p in layer.params.values():
+            return p.value
+    return model.parameters
 
 
 def _scaled(g, share):
