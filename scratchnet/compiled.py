@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backend import Array, on_host
+from scratchnet.backend import Array
 
-DTYPES = np.dtype("float32"), np.dtype("float64")
+FLOATS = "fd"  # the characters of the dtypes float32 and float64
 LEAST = 1 << 12  # numbers of a vector; a shorter one is not worth the time to compile the loop
 
 _lock = threading.Lock()
@@ -66,23 +66,21 @@ def compiled(loop: Callable, *arrays: Array, gradients: int = 0) -> Callable | N
         gradients   length of the tuple of vectors that is the loop's second argument; 0: the second
                     argument is no tuple
     """
-    first = arrays[0]
-    dtype = first.dtype
-    if first.size < LEAST or not on_host(first) or numba_problem() or dtype not in DTYPES:
+    char, axes = arrays[0].dtype.char, []
+    if arrays[0].size < LEAST or char not in FLOATS or numba_problem():
         return None
-    axes = []
     for a in arrays:
-        if a.dtype != dtype or not a.flags.carray:
+        if type(a) is not np.ndarray or a.dtype.char != char or not a.flags.carray:
             return None
         axes.append(a.ndim)
-    return _compiled(loop, dtype, tuple(axes), gradients)
+    return _compiled(loop, char, tuple(axes), gradients)
 
 
 @functools.cache
-def _compiled(loop: Callable, dtype: Any, axes: tuple[int, ...], gradients: int) -> Callable:
+def _compiled(loop: Callable, char: str, axes: tuple[int, ...], gradients: int) -> Callable:
     import numba
 
-    number = numba.from_dtype(dtype)
+    number = numba.from_dtype(np.dtype(char))
     types: list[Any] = [numba.types.Array(number, n, "C") for n in axes]
     if gradients:
         types[1] = numba.types.UniTuple(types[1], gradients)

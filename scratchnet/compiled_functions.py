@@ -27,6 +27,8 @@ ZERO, ONE, TWO = number(0), number(1), number(2)
 LARGEST, SMALLEST = number(89), number(-88)  # `exp` is infinite above and 0 below
 INVERSE_OF_LOG_2 = number(1.44269504)
 LOG_2_HIGH, LOG_2_LOW = number(0.693359375), number(-2.12194440e-4)  # their sum is log 2
+ROWS = 32  # whose factors are multiplied in `cross_entropy_loop`
+NARROW = 16  # numbers in a row; shorter ones are taken as one row
 HALF, NEAR_ZERO = number(0.5), number(0.625)
 # of P, the highest power first
 E5, E4, E3 = number(1.9875691500e-4), number(1.3981999507e-3), number(8.3334519073e-3)
@@ -54,56 +56,66 @@ def exp(x):
     return (P * r * r + r + ONE) * power_of_2
 
 
-def sigmoid_loop(y):
-    """Replace each number y by 1 / (1 + exp(-y)), see `numerics.sigmoid`."""
-    for i in range(y.size):
-        y[i] = ONE / (ONE + exp(-y[i]))
+def sigmoid_loop(x, y):
+    """Write y = 1 / (1 + exp(-x)) for each number, see `numerics.sigmoid`."""
+    for i in range(x.size):
+        y[i] = ONE / (ONE + exp(-x[i]))
 
 
-def tanh_loop(y):
-    """Replace each number y by tanh(y), see `numerics.tanh`.
+def tanh_loop(x, y):
+    """Write y = tanh(x) for each number, see `numerics.tanh`.
 
-    tanh(y) = 1 - 2 / (exp(2 y) + 1) for y > 0. Near zero, where this difference has few digits, it
+    tanh(x) = 1 - 2 / (exp(2 x) + 1) for x > 0. Near zero, where this difference has few digits, it
     is a polynomial.
     """
-    for i in range(y.size):
-        a = abs(y[i])
+    for i in range(x.size):
+        a = abs(x[i])
         s = a * a
         Q = (((T4 * s + T3) * s + T2) * s + T1) * s + T0
         far = ONE - TWO / (exp(a + a) + ONE)
-        y[i] = np.copysign(Q * s * a + a if a < NEAR_ZERO else far, y[i])
+        y[i] = np.copysign(Q * s * a + a if a < NEAR_ZERO else far, x[i])
 
 
-def cross_entropy_loop(p, costs, q):
-    """Parts of `losses.BinaryCrossEntropy`, from logits x, which are in p, and targets, in costs.
+def cross_entropy_loop(p, t, costs, products):
+    """Parts of `losses.BinaryCrossEntropy` for targets t (N, M) and logits x, which are in p.
 
-    p = sigmoid(x)        costs = max(x, 0) - t x        q = max(p, 1 - p) = 1 / (1 + exp(-abs(x)))
+    p = sigmoid(x)        softplus(x) - t x = max(x, 0) - t x - log q        q = max(p, 1 - p)
+
+    The terms of 32 rows are added in one row of costs and multiplied in one row of products, both
+    (N / 32, M), with zeros and ones at first: a logarithm takes as long as twenty products. q is at
+    least 1/2, so no product underflows.
     """
-    for i in range(p.size):
-        x = p[i]
-        e = exp(-abs(x))
-        q[i] = ONE / (ONE + e)
-        costs[i] = (x if x > ZERO else ZERO) - costs[i] * x
-        p[i] = q[i] if x > ZERO else e * q[i]
+    for i in range(p.shape[0]):
+        b = i // ROWS
+        for j in range(p.shape[1]):
+            x = p[i, j]
+            e = exp(-abs(x))
+            q = ONE / (ONE + e)
+            costs[b, j] += (x if x > ZERO else ZERO) - t[i, j] * x
+            products[b, j] *= q
+            p[i, j] = q if x > ZERO else e * q
 
 
-def cross_entropy_parts(x: Array, t: Array) -> tuple[Array, Array, Array] | None:
-    """New arrays (p, costs, q) by `cross_entropy_loop`, or None where NumPy is to be used.
+def cross_entropy_parts(x: Array, t: Array) -> tuple[Array, Any] | None:
+    """The new array p = sigmoid(x) and the sum of softplus(x) - t x, by `cross_entropy_loop`.
+
+    None where NumPy is to be used.
 
     Parameters
         x, t   logits and targets, of one shape
     """
     if not _is_large(x):
         return None
-    p, costs, q = (np.empty(x.shape, number) for _ in range(3))
-    flat = [a.reshape(-1) for a in (p, costs, q)]
-    machine_code = compiled(cross_entropy_loop, *flat)
+    p, t = x.copy(order="C"), np.require(t, number, ["C", "W"])
+    shape = (len(x), -1) if x.size >= NARROW * len(x) else (1, -1)  # short rows are slow
+    p_rows, t_rows = p.reshape(shape), t.reshape(shape)  # (N, M)
+    sums = np.zeros((-(-len(p_rows) // ROWS), p_rows.shape[1]), number)
+    products = np.ones_like(sums)
+    machine_code = compiled(cross_entropy_loop, p_rows, t_rows, sums, products)
     if machine_code is None:
         return None
-    np.copyto(p, x)
-    np.copyto(costs, t)
-    machine_code(*flat)
-    return p, costs, q
+    machine_code(p_rows, t_rows, sums, products)
+    return p, sums.sum() - np.log(products).sum()
 
 
 def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
@@ -118,12 +130,14 @@ def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
     if not _is_large(x):
         return None
     y = np.empty(x.shape, number) if out is None else out
-    machine_code = compiled(loop, y.reshape(-1)) if y.flags.carray else None
+    if not y.flags.carray:
+        return None
+    if y is x or not x.flags.carray:  # machine code for one array in two places is slow
+        x = x.copy(order="C")
+    machine_code = compiled(loop, x.reshape(-1), y.reshape(-1))
     if machine_code is None:
         return None
-    if y is not x:
-        np.copyto(y, x)
-    machine_code(y.reshape(-1))
+    machine_code(x.reshape(-1), y.reshape(-1))
     return y
 
 

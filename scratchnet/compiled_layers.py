@@ -6,10 +6,10 @@ from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.compiled import LEAST, compiled
 
 
-def relu_backward_loop(dx, x, slope):
-    """Multiply dx, which is dy at first, by the slope where x <= 0: 0 in ReLU."""
+def relu_backward_loop(dy, x, dx, slope):
+    """Write dx: dy where x > 0, otherwise dy times the slope, which is 0 in ReLU."""
     for i in range(dx.size):
-        dx[i] = dx[i] if x[i] > 0 else dx[i] * slope
+        dx[i] = dy[i] if x[i] > 0 else dy[i] * slope
 
 
 def max_pool_backward_loop(x, y, left, dx):
@@ -42,16 +42,14 @@ def relu_backward(dy: Array, x: Array, slope: float = 0.0) -> Array:
     >>> relu_backward(np.array([2.0, 3.0]), np.array([0.0, 1.0]), 0.5)
     array([1., 3.])
     """
-    loop = None
     if x.size >= LEAST and _alike(dy, x) and dy.flags.c_contiguous:
-        flat = x.reshape(-1)
-        loop = compiled(relu_backward_loop, flat, flat)
-    if loop is None:
-        xp, number = xp_of(x), x.dtype.type
-        return dy * (xp.where(x > 0, number(1), number(slope)) if slope else x > 0)
-    dx = dy.copy()
-    loop(dx.reshape(-1), flat, x.dtype.type(slope))
-    return dx
+        dx = np.empty_like(dy)
+        flat = dy.reshape(-1), x.reshape(-1), dx.reshape(-1)
+        if loop := compiled(relu_backward_loop, *flat):
+            loop(*flat, x.dtype.type(slope))
+            return dx
+    xp, number = xp_of(x), x.dtype.type
+    return dy * (xp.where(x > 0, number(1), number(slope)) if slope else x > 0)
 
 
 def max_pool_backward(dy: Array, x: Array, y: Array) -> Array | None:

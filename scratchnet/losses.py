@@ -31,6 +31,7 @@ from scratchnet.numerics import (
     sigmoid,
     softplus,
     sum_log,
+    sum_of_squares,
 )
 from scratchnet.validation import check_bool, check_float
 
@@ -65,7 +66,7 @@ class MeanSquaredError(Loss):
     def forward(self, prediction, target):
         self._check(prediction, target)
         d = prediction - target
-        return (d * d).sum() / self._n(d), d
+        return sum_of_squares(d) / self._n(d), d
 
     def costs(self, prediction, target):
         return (prediction - target) ** 2
@@ -99,7 +100,7 @@ class GaussianNLL(Loss):
         d = prediction - target
         n, s = self._n(d), self.sigma
         constant = (math.log(s) + 0.5 * math.log(2 * math.pi)) * (d.size / n)
-        return (d * d).sum() / (2 * s * s * n) + constant, d
+        return sum_of_squares(d) / (2 * s * s * n) + constant, d
 
     def costs(self, prediction, target):
         d, s = prediction - target, self.sigma
@@ -214,9 +215,7 @@ class BinaryCrossEntropy(Loss):
         self._check(prediction, target)
         xp, t = xp_of(prediction, target), target
         if self.from_logits:
-            p, costs, q = cross_entropy_parts(prediction, t) or self._parts(prediction, t)
-            # softplus(x) = max(x, 0) + log(1 + exp(-abs(x))) = max(x, 0) - log max(p, 1 - p)
-            total = costs.sum() - sum_log(q, at_least=0.5)
+            p, total = cross_entropy_parts(prediction, t) or self._parts(prediction, t)
             return total / self._n(p), (p, t)
         p = prediction
         eps = xp.finfo(p.dtype).eps
@@ -229,11 +228,14 @@ class BinaryCrossEntropy(Loss):
         return -total / self._n(p), (p, t)
 
     def _parts(self, x, t):
-        """Arrays p = sigmoid(x), max(x, 0) - t x and max(p, 1 - p)."""
+        """The array p = sigmoid(x), and the sum of softplus(x) - t x.
+
+        softplus(x) = max(x, 0) + log(1 + exp(-abs(x))) = max(x, 0) - log max(p, 1 - p)
+        """
         p, costs = sigmoid(x), relu(x)
         costs -= t * x
         q = 1 - p
-        return p, costs, xp_of(x).maximum(p, q, out=q)
+        return p, costs.sum() - sum_log(xp_of(x).maximum(p, q, out=q), at_least=0.5)
 
     def costs(self, prediction, target):
         xp, t = xp_of(prediction), target

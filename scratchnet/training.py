@@ -15,7 +15,7 @@ from tqdm import tqdm
 from scratchnet.backend import RNG, Array, xp_of
 from scratchnet.batch_rows import batch_rows
 from scratchnet.layers.base import Layer
-from scratchnet.loss_base import batch_weight, with_mask
+from scratchnet.loss_base import batch_weight, known_targets, with_mask
 from scratchnet.losses import Loss, WeightedLoss
 from scratchnet.optimizer_base import ALONE, Optimizer
 from scratchnet.parallel import Group
@@ -30,6 +30,7 @@ from scratchnet.training_checks import (
     check_targets,
     check_validation,
     check_weights,
+    in_a_file,
     nan_in_rows,
     warn_of_double_activation,
 )
@@ -350,7 +351,8 @@ def _epoch(run, loss, whole_loss, data, metrics, workers, verbose):
         quiet = not verbose or group.rank > 0
         step = TrainingStep(model, loss, own, group)
         bar = tqdm(steps, label, len(steps), leave=False, disable=True if quiet else None)
-        with batch_rows(several=group.size > 1) as rows:
+        known = known_targets(not in_a_file(target))  # `fit` has checked them
+        with batch_rows(several=group.size > 1) as rows, known:
             for batch, n_batch in zip(bar, sizes, strict=True):
                 mine = rows.set(rows_of(group, n_batch), n_batch)
                 x_mine, t_mine = part_of(x, batch, mine), part_of(target, batch, mine)

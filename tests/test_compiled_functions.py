@@ -37,8 +37,8 @@ def test_exp_in_python_has_an_error_of_at_most_1_eps(x):
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_loop_in_python_has_an_error_of_at_most_2_eps(name):
     x = np.concatenate([np.linspace(-20, 20, 401), [0.625, -0.625, 1e-30]]).astype("float32")
-    y = x.copy()
-    LOOPS[name](y)
+    y = np.empty_like(x)
+    LOOPS[name](x, y)
     exact = EXACT[name](x.astype("float64"))
     assert (abs(y - exact) <= 2 * EPS * abs(exact)).all()
 

@@ -8,6 +8,7 @@ from scratchnet.batch_rows import batch_rows
 from scratchnet.layers.base import Layer
 from scratchnet.layers.composite import Composite
 from scratchnet.layers.gradient_vector import GradientVector
+from scratchnet.loss_base import known_targets
 from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.models.conditional import beside, check_classes, check_labels, one_hot
 from scratchnet.optimizer_base import ALONE, Optimizer
@@ -315,7 +316,7 @@ class GAN:
             sums = [0, 0]
             own = [own_counter(o, group, run.group) for o in optimizers]
             memories = self.gradient_vectors(group)
-            with batch_rows(several=group.size > 1) as rows:
+            with batch_rows(several=group.size > 1) as rows, known_targets():
                 for batch, n in zip(steps, sizes, strict=True):
                     mine = rows.set(rows_of(group, n), n)
                     x_mine, y = part_of(x, batch, mine), None
