@@ -87,7 +87,7 @@ class Training:
 
         (model,), (optimizer,) = self.models, optimizers
         x, target = self.x[mine], self.target[mine]
-        step = TrainingStep(model, self.loss, optimizer, group)
+        step = TrainingStep(model, self.loss, optimizer, group, factors=True)
         return lambda: step(x, target, self.samples)
 
 

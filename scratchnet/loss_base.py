@@ -28,7 +28,7 @@ def known_targets(known: bool = True) -> Iterator[None]:
     >>> from scratchnet.losses import BinaryCrossEntropy
     >>> import numpy as np
     >>> with known_targets():
-    ...     value, cache = BinaryCrossEntropy(from_logits=True).forward(np.zeros(1), np.full(1, 2.0))
+    ...     value, cache = BinaryCrossEntropy().forward(np.full(1, 0.5), np.full(1, 2.0))
     """
     token = _known.set(known)
     try:

@@ -6,7 +6,7 @@ as a loop over the parameters, for `scratchnet.compiled`. The loop reads and wri
 and also adds the gradients of the workers, so it needs no chunks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from scratchnet.backend import Array, on_host, to_device, xp_of
@@ -18,6 +18,7 @@ from scratchnet.schedules import Schedule, rate_at
 from scratchnet.validation import check_float
 
 Rate: TypeAlias = float | Schedule
+Exchange: TypeAlias = Callable[[Array, int], Iterable[tuple[slice, list[Array]]]]
 
 FLUSH_EVERY = 16  # updates
 MOST_PARTS = 8  # gradients that a compiled loop adds; the sum of more is computed before
@@ -56,8 +57,8 @@ class Optimizer(WithHints):
     Attributes of a subclass
         slots   names of the optimizer's own vectors, which start at zero
         loop    `update` as a loop for `compiled`, a staticmethod of plain Python with the arguments
-                (w, gradients, *slots, *numbers(rate)), or None. It stands for the `update` that its
-                class has when it is defined: with any other one that `update` is used
+                (w, gradients, *slots, *numbers(rate)), or None. It belongs to the `update` that its
+                class has when it is defined: any other `update` is used without it
     """
 
     slots: tuple[str, ...] = ()
@@ -101,12 +102,21 @@ class Optimizer(WithHints):
         if not self.t:
             self.initial_rate = self.learning_rate
 
-    def step(self, parameters: Array, gradient: Array, group: Group = ALONE) -> None:
+    def step(
+        self,
+        parameters: Array,
+        gradient: Array,
+        group: Group = ALONE,
+        all_to_all: Exchange | None = None,
+    ) -> None:
         """Update the parameters (P,), in place, by their gradient (P,).
 
         In a group of workers the gradient is the sum of the vectors of all workers. Each worker
         updates its stretch of the parameters, and then all receive all of them, see
         `scratchnet.parallel.group`.
+
+        Parameters
+            all_to_all   used in place of `Group.all_to_all`, whose arguments and result it has
         """
         w, g = parameters, gradient
         self._check(w, g)
@@ -116,21 +126,26 @@ class Optimizer(WithHints):
         mine = group.stretch(w.size)  # all of w, for one worker
         if self.clip is not None:  # needs the whole gradient
             g = self.clip(group.sum_of(g))
-        loop = self.compiled_loop(w, g, group.size)
+        count = group.size if self.clip is None and group.size <= MOST_PARTS else 1
+        loops = {count: self.compiled_loop(w, g, count)}  # by the number of gradients added
         # without a loop in chunks, but a GPU is faster on one large array
-        size = CHUNK if on_host(w) and loop is None else max(w.size, 1)
+        size = CHUNK if on_host(w) and loops[count] is None else max(w.size, 1)
         if self.clip is None:
-            parts = group.all_to_all(g, size)
+            chunked = (all_to_all or group.all_to_all)(g, size)
         else:
-            parts = ((s, [g[s]]) for s in chunks(mine, size))
-        for s, gradients in parts:
+            chunked = ((s, [g[s]]) for s in chunks(mine, size))
+        for s, gradients in chunked:
             vectors = [v[s] for v in slots.values()]
-            if loop is None:
-                self.update(w[s], sum_in_order(gradients), rate, *vectors)
-                continue
             if len(gradients) > MOST_PARTS:
                 gradients = [sum_in_order(gradients)]
-            loop(w[s], tuple(gradients), *vectors, *map(w.dtype.type, self.numbers(rate)))
+            count = len(gradients)
+            if count not in loops:
+                loops[count] = self.compiled_loop(w, g, count)
+            loop = loops[count]
+            if loop is None:
+                self.update(w[s], sum_in_order(gradients), rate, *vectors)
+            else:
+                loop(w[s], tuple(gradients), *vectors, *map(w.dtype.type, self.numbers(rate)))
         if group.size > 1:
             group.all_gather(None, w)
         if self.t % FLUSH_EVERY == 0:
@@ -145,19 +160,18 @@ class Optimizer(WithHints):
             self.vectors = {name: self.start(w) for name in self.slots}
         return self.vectors
 
-    def compiled_loop(self, w: Array, g: Array, workers: int = 1) -> Callable | None:
+    def compiled_loop(self, w: Array, g: Array, count: int = 1) -> Callable | None:
         """The attribute `loop` as machine code, or None where `update` is to be used.
 
         The first call compiles it, best before processes are forked.
 
         Parameters
-            w, g      parameters and gradients (P,)
-            workers   whose gradients the loop adds; with clipping they are added before
+            w, g    parameters and gradients (P,)
+            count   number of gradients that the loop adds, at most 8
         """
         update = getattr(self.update, "__func__", None)
         if self.loop is None or update is not type(self)._update_of_loop:
             return None
-        count = workers if self.clip is None and workers <= MOST_PARTS else 1
         return compiled(self.loop, w, g, *self.make_slots(w).values(), gradients=count)
 
     def gather_slots(self, group: Group) -> None:

@@ -349,7 +349,7 @@ def _epoch(run, loss, whole_loss, data, metrics, workers, verbose):
         """All steps of the epoch, as one worker of the group."""
         numbers, own = EpochNumbers(metrics), own_counter(optimizer, group, run.group)
         quiet = not verbose or group.rank > 0
-        step = TrainingStep(model, loss, own, group)
+        step = TrainingStep(model, loss, own, group, factors=True)
         bar = tqdm(steps, label, len(steps), leave=False, disable=True if quiet else None)
         known = known_targets(not in_a_file(target))  # `fit` has checked them
         with batch_rows(several=group.size > 1) as rows, known:

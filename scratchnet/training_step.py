@@ -22,6 +22,7 @@ from typing import Any
 
 from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.batch_rows import batch_rows
+from scratchnet.factored_gradient import FactoredGradient
 from scratchnet.layers.activations import Sigmoid
 from scratchnet.layers.base import Layer
 from scratchnet.layers.conv.convolution import Conv2D, Conv2DTranspose
@@ -81,6 +82,8 @@ class TrainingStep:
     Parameters
         loss, optimizer   of all steps; a call may have another loss
         group             of this worker
+        factors           True: this worker has the rows `rows_of` of each batch, so that workers
+                          may exchange factors of gradients, see `scratchnet.factored_gradient`
 
     >>> import numpy as np
     >>> from scratchnet.layers import Dense
@@ -94,9 +97,18 @@ class TrainingStep:
     [1.0, 0.16, 0.03]
     """
 
-    def __init__(self, model: Layer, loss: Loss, optimizer: Optimizer, group: Group = ALONE):
+    def __init__(
+        self,
+        model: Layer,
+        loss: Loss,
+        optimizer: Optimizer,
+        group: Group = ALONE,
+        factors: bool = False,
+    ):
         self.model, self.loss, self.optimizer, self.group = model, loss, optimizer, group
         self.memory = GradientVector(model, group)
+        if factors:
+            self.memory = FactoredGradient(model, optimizer, group)
         self._later: GradientVector | None = None
         self.masks_steps = masks_steps(model)
         self.sigmoid = sigmoid_before(model, loss)
@@ -131,6 +143,7 @@ class TrainingStep:
         if loss is None and x.shape not in self._shards:
             self._shards[x.shape] = shards(self.model, self.loss, x)
         parts = self._shards[x.shape] if loss is None else shards(self.model, loss, x)
+        self.memory.set_batch(n)
         results, g = [], None
         for s in parts:
             memory = self.memory if g is None else self._memory_of_later_shards()
@@ -140,7 +153,7 @@ class TrainingStep:
             else:
                 g += g_s
             results.append(result)
-        self.optimizer.step(self.memory.parameters, g, self.group)
+        self.memory.update(self.optimizer, g, self.group)
         return joined(results)
 
     def gradient(
@@ -184,9 +197,8 @@ class TrainingStep:
             call_if_recorded(sigmoid, self.loss, y, target, before)
             y, _ = loss_cache  # probabilities
         with memory:
-            g = memory.filled(model.weight_gradients(dy, cache))
-        if share != 1 and penalized:  # the gradient of a penalty does not depend on dy
-            g *= share
+            # the gradient of a penalty does not depend on dy
+            g = memory.filled(model.weight_gradients(dy, cache), share if penalized else 1)
         if self.has_running_stats:
             model.update_running_stats(cache)
         return g, (value, penalty, y, weight)

@@ -30,7 +30,7 @@ from scratchnet.compiled_layers import compile_layers
 from scratchnet.layers.base import Layer
 from scratchnet.layers.parameters import one_vector, place
 from scratchnet.loss_base import Loss
-from scratchnet.optimizer_base import ALONE, Optimizer
+from scratchnet.optimizer_base import ALONE, MOST_PARTS, Optimizer
 from scratchnet.parallel import (
     Group,
     choose,
@@ -243,7 +243,8 @@ def share(model: Layer, optimizer: Optimizer, kind: str, size: int) -> list[np.n
     if kind == "processes":
         for name, vector in vectors.items():
             vectors[name] = vector if is_shared(vector) else shared_copy(vector)
-    optimizer.compiled_loop(w, w, size)
+    for count in (1, size) if size <= MOST_PARTS else (1,):
+        optimizer.compiled_loop(w, w, count)
     return [*vectors.values(), w]
 
 

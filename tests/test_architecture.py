@@ -25,8 +25,8 @@ ORDER = {
         __init__ paths archives validation hints batch_rows backend inputs compiled
         compiled_functions compiled_layers numerics parallel initializers layers loss_base
         cross_entropy losses schedules metrics clipping optimizer_base optimizers
-        saving exchange workers training_checks training_run training_step training
-        sequence_training callbacks gradcheck_contract gradcheck_patterns gradcheck_factors
+        saving exchange workers factored_gradient training_checks training_run training_step
+        training sequence_training callbacks gradcheck_contract gradcheck_patterns gradcheck_factors
         gradcheck_formulas gradcheck_retries gradcheck_causes gradcheck_differences gradcheck
         gradcheck_cases
         models boltzmann

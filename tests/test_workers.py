@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scratchnet import factored_gradient
 from scratchnet.callbacks import Callback, Checkpoint
 from scratchnet.layers import (
     LSTM,
@@ -289,11 +290,16 @@ def test_nan_in_a_memory_map_is_found_in_its_batch(kind, tmp_path):
     np.testing.assert_array_equal(model.parameters, before)
 
 
-@pytest.mark.parametrize("size", [2, 4])
-def test_mpiexec_trains_as_threads_do(size, tmp_path):
+def mpi_fit(size, folder):
+    """Run the script under mpiexec, which writes the results of each rank into the folder."""
     pytest.importorskip("mpi4py", reason="mpi4py is not installed: pip install '.[mpi]'")
     mpiexec = shutil.which("mpiexec", path=os.path.dirname(sys.executable)) or "mpiexec"
-    script("mpi_fit.py", tmp_path, command=[mpiexec, "-n", str(size)])
+    script("mpi_fit.py", folder, command=[mpiexec, "-n", str(size)])
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_mpiexec_trains_as_threads_do(size, tmp_path):
+    mpi_fit(size, tmp_path)
     for name, (make, x) in MODELS.items():
         parameters, history = trained(make, x, Workers(size, "threads"))
         for rank in range(size):
@@ -301,3 +307,16 @@ def test_mpiexec_trains_as_threads_do(size, tmp_path):
                 np.testing.assert_array_equal(found[name], parameters)
                 np.testing.assert_array_equal(found[f"{name} loss"], history["val_loss"])
                 np.testing.assert_array_equal(found["resumed"], found["dense"])
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_mpiexec_exchanges_factors_as_threads_do(size, tmp_path, monkeypatch):
+    import test_factored_gradient as test  # which imports this module
+
+    mpi_fit(size, tmp_path)
+    monkeypatch.setattr(factored_gradient, "LARGE", 0)
+    monkeypatch.setattr(factored_gradient, "LEAST", 0)
+    parameters, _ = test.trained(test.penalized, Workers(size, "threads"))
+    for rank in range(size):
+        with np.load(tmp_path / f"{rank}.npz") as found:
+            np.testing.assert_array_equal(found["factors"], parameters)

@@ -1,9 +1,9 @@
 """Dense: the fully connected layer."""
 
-from scratchnet.backend import xp_of, zeros
+from scratchnet.backend import zeros
 from scratchnet.initializers import initializer
 from scratchnet.layers.base import Layer
-from scratchnet.layers.gradient_vector import memory_for
+from scratchnet.layers.gradient_vector import kernel_gradient
 from scratchnet.numerics import times_transposed
 from scratchnet.validation import check_bool, check_positive_int
 
@@ -66,7 +66,7 @@ class Dense(Layer):
         if not need_grads:
             return dx, {}
         # dW = x.T @ dy; in a training step it is written into the vector of all gradients at once
-        dW = xp_of(x).matmul(x.T, dy, out=memory_for(self.params["W"]))  # (D, N) (N, M) -> (D, M)
+        dW = kernel_gradient(self.params["W"], x, dy)  # (D, N) (N, M) -> (D, M)
         if not self.use_bias:
             return dx, {"W": dW}
         db = dy.sum(axis=0)  # (M,): all samples share b, so its gradient sums over the batch

@@ -4,7 +4,7 @@ An optimizer takes one vector (P,). `Layer.flatten` copies the gradients of all 
 for a large model of dense layers this copy takes up to a tenth of the step. In the context of a
 `GradientVector` a layer finds the place of its gradient in the vector beforehand:
 
-    dW = xp.matmul(x.T, dy, out=memory_for(W))          # out=None: a new array
+    dW = kernel_gradient(W, x, dy)                      # x^T dy, outside of a context a new array
 
 Only `Dense` does so. All other layers return new arrays, which are copied as before. On a GPU all
 are copied, by one kernel: the copy of each bias alone would be a kernel of its own.
@@ -52,7 +52,8 @@ class GradientVector:
         items = model.parameter_items(trainable_only=True)
         self._parameters = [p for _, p in items]
         w = self.parameters = one_vector(self._parameters)
-        self.title, self.vector = model.title, None
+        self.title = model.title
+        self.vector: Any = None
         self.places: dict[str, Any] = dict.fromkeys(path for path, _ in items)
         self._place_of: dict[Any, Array] = {}
         self._free: dict[Any, Array] = {}  # the places that no layer has taken yet
@@ -84,13 +85,29 @@ class GradientVector:
         """
         return self._free.pop(parameter, None)
 
-    def filled(self, grads: dict[str, Array]) -> Array:
+    def product(self, parameter: Any, x: Array, dy: Array) -> Array:
+        """The gradient x^T dy (D, M) of a dense layer's W, see `kernel_gradient`."""
+        return xp_of(x).matmul(x.T, dy, out=self.take(parameter))
+
+    def set_batch(self, n: int, copies: int = 1) -> None:
+        """Take note of the next batch, for `scratchnet.factored_gradient`.
+
+        Parameters
+            n        samples of the batch, of all workers
+            copies   rows that layers get for each sample
+        """
+
+    def filled(self, grads: dict[str, Array], factor: float = 1.0) -> Array:
         """The vector, after copying the gradients {path: array} that are not in their places.
 
-        ValueError if a gradient is missing, or has another size or dtype than its parameter.
+        Parameters
+            factor   by which the vector is multiplied
+
+        Raises ValueError if a gradient is missing, or has another size or dtype than its parameter.
         """
         if self.vector is None:
-            return concatenated(self.title, self.places, grads)
+            g = concatenated(self.title, self.places, grads)
+            return g if factor == 1 else g * factor
         check_complete(self.title, self.places, grads)
         for path, place in self.places.items():
             g = grads[path]
@@ -102,7 +119,17 @@ class GradientVector:
                     f"like the parameter; got {g.shape} {g.dtype}"
                 )
             place[...] = g.reshape(place.shape)
+        if factor != 1:
+            self.scale(factor)
         return self.vector
+
+    def update(self, optimizer: Any, g: Array, group: Any) -> None:
+        """Let an optimizer update the parameters by the gradient g, the result of `filled`."""
+        optimizer.step(self.parameters, g, group)
+
+    def scale(self, factor: float) -> None:
+        """Multiply the vector by a number, in place."""
+        self.vector *= factor
 
 
 def concatenated(title: str, paths: Collection[str], grads: dict[str, Array]) -> Array:
@@ -122,7 +149,13 @@ def check_complete(title: str, paths: Collection[str], grads: dict[str, Array]) 
         )
 
 
-def memory_for(parameter: Any) -> Array | None:
-    """Memory for the gradient of a parameter, or None for a new array; see `GradientVector`."""
+def kernel_gradient(parameter: Any, x: Array, dy: Array) -> Array:
+    """The gradient dW = x^T dy (D, M) of a dense layer's W, from x (N, D) and dy (N, M).
+
+    In the context of a `GradientVector` it is written into the vector at once.
+
+    Parameters
+        parameter   W, a `Parameter`
+    """
     memory = _current.get()
-    return None if memory is None else memory.take(parameter)
+    return x.T @ dy if memory is None else memory.product(parameter, x, dy)

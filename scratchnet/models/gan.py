@@ -201,12 +201,12 @@ class GAN:
         share, (of_d, of_g) = len(x) / (n or len(x)), memories or self.gradient_vectors(group)
         with of_d:
             loss_d, grads, caches = self.discriminator_gradients(x, z_d)
-        optimizer_d.step(of_d.parameters, _scaled(of_d.filled(grads), share), group)
+        optimizer_d.step(of_d.parameters, of_d.filled(grads, share), group)
         for cache in caches:
             d.update_running_stats(cache)
         with of_g:
             loss_g, grads, cache = self.generator_gradients(z_g)
-        optimizer_g.step(of_g.parameters, _scaled(of_g.filled(grads), share), group)
+        optimizer_g.step(of_g.parameters, of_g.filled(grads, share), group)
         g.update_running_stats(cache)
         self._update_mean(optimizer_g.t, group)
         return loss_d, loss_g
@@ -367,10 +367,3 @@ def _any_parameter(model):
         for p in layer.params.values():
             return p.value
     return model.parameters
-
-
-def _scaled(g, share):
-    """The gradient vector of a worker, times the share of its samples in the batch, in place."""
-    if share != 1:
-        g *= share
-    return g

@@ -109,12 +109,48 @@ class Group:
 
         The sum of the parts, see `sum_in_order`, is that of `reduce_scatter`. An optimizer that
         uses each chunk at once finds it in the processor's cache. s is a slice of the whole vector;
-        do not change the parts, which may be the memory of another worker. Every worker must run
-        its loop to the end, even if its stretch is empty.
+        do not change the parts, which may be the memory of another worker.
 
         Parameters
             vector   (n,), one on each worker, see `reduce_scatter`
             chunk    numbers in a chunk
+        """
+        stretches = [self.stretch(len(vector), rank) for rank in range(self.size)]
+        (parts,) = self.exchange(vector, [[s] for s in stretches])
+        start = stretches[self.rank].start
+        for s in chunks(stretches[self.rank], chunk):
+            yield s, [part[s.start - start : s.stop - start] for part in parts]
+
+    def exchange(
+        self, vector: np.ndarray, wanted: Sequence[Sequence[slice]]
+    ) -> list[list[np.ndarray]]:
+        """Slices of the vectors of all workers: parts[i][r] = vector_r[wanted[this rank][i]].
+
+        Do not change the parts, which may be the memory of another worker, nor the vector before
+        the next operation of the group.
+
+        Parameters
+            vector   (n,), one on each worker, see `reduce_scatter`
+            wanted   for each rank the slices that it receives, equal on all workers
+        """
+        raise NotImplementedError
+
+    def common(self, i: int, n: int, dtype: Any = "float32") -> np.ndarray:
+        """Memory i = 0 or 1 for a vector (n,) to which each worker writes its part.
+
+        It is one and the same for all workers where they see one memory, and is used in turn with
+        that of `buffer`: see `share_rows`.
+        """
+        raise NotImplementedError
+
+    def share_rows(self, array: np.ndarray, rows: Sequence[slice]) -> None:
+        """Let all workers have the rows that each has written into an array in `common` memory.
+
+        The rows of the others are there when the next `exchange` has returned.
+
+        Parameters
+            array   (N, ...), contiguous
+            rows    of each worker, which follow each other and cover the array
         """
         raise NotImplementedError
 
@@ -172,15 +208,21 @@ class Alone(Group):
 
     def __init__(self):
         self._buffer = PrivateBuffer()
+        self._common = self._buffer, PrivateBuffer()
 
     def buffer(self, n: int, dtype: Any = "float32") -> np.ndarray:
         return self._buffer(n, dtype)
 
-    def all_to_all(
-        self, vector: np.ndarray, chunk: int = CHUNK
-    ) -> Iterator[tuple[slice, list[np.ndarray]]]:
-        for s in chunks(self.stretch(len(vector)), chunk):
-            yield s, [vector[s]]
+    def exchange(
+        self, vector: np.ndarray, wanted: Sequence[Sequence[slice]]
+    ) -> list[list[np.ndarray]]:
+        return [[vector[s]] for s in wanted[0]]
+
+    def common(self, i: int, n: int, dtype: Any = "float32") -> np.ndarray:
+        return self._common[i](n, dtype)
+
+    def share_rows(self, array: np.ndarray, rows: Sequence[slice]) -> None:
+        pass
 
     def all_gather(self, part: np.ndarray | None, full: np.ndarray) -> None:
         if part is not None:

@@ -13,21 +13,14 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scratchnet.parallel.blas import one_blas_thread
-from scratchnet.parallel.group import (
-    CHUNK,
-    Group,
-    PrivateBuffer,
-    chunks,
-    few,
-    sum_in_order,
-)
+from scratchnet.parallel.group import Group, PrivateBuffer, few, sum_in_order
 
 # set by mpiexec: MPICH, Intel MPI and Slurm's srun; Open MPI; MVAPICH
 SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
@@ -93,21 +86,38 @@ class MPIGroup(Group):
         self.communicator = communicator
         self.rank, self.size = communicator.rank, communicator.size
         self._buffer, self._received = PrivateBuffer(), PrivateBuffer()
+        self._common = self._buffer, PrivateBuffer()
 
     def buffer(self, n: int, dtype: Any = "float32") -> np.ndarray:
         return self._buffer(n, dtype)
 
-    def all_to_all(
-        self, vector: np.ndarray, chunk: int = CHUNK
-    ) -> Iterator[tuple[slice, list[np.ndarray]]]:
-        counts, starts = self._stretches(len(vector))
-        m = counts[self.rank]
-        parts = self._received(self.size * m, vector.dtype).reshape(self.size, m)  # (n, m)
-        to_each = [m] * self.size, [m * rank for rank in range(self.size)]
-        self.communicator.Alltoallv([vector, (counts, starts)], [parts, to_each])
-        first = starts[self.rank]
-        for s in chunks(slice(0, m), chunk):
-            yield slice(first + s.start, first + s.stop), [part[s] for part in parts]
+    def exchange(
+        self, vector: np.ndarray, wanted: Sequence[Sequence[slice]]
+    ) -> list[list[np.ndarray]]:
+        numbers = self.size * sum(s.stop - s.start for s in wanted[self.rank])
+        memory, start, parts = self._received(numbers, vector.dtype), 0, []
+        # one message for the first slice of all ranks, one for the second, ...
+        for i in range(max(map(len, wanted))):
+            slices = [own[i] if i < len(own) else slice(0, 0) for own in wanted]
+            counts, starts = [s.stop - s.start for s in slices], [s.start for s in slices]
+            m = counts[self.rank]
+            received = memory[start : start + self.size * m]
+            start += self.size * m
+            to_each = [m] * self.size, [m * rank for rank in range(self.size)]
+            self.communicator.Alltoallv([vector, (counts, starts)], [received, to_each])
+            parts.append(list(received.reshape(self.size, m)))
+        return parts[: len(wanted[self.rank])]
+
+    def common(self, i: int, n: int, dtype: Any = "float32") -> np.ndarray:
+        return self._common[i](n, dtype)
+
+    def share_rows(self, array: np.ndarray, rows: Sequence[slice]) -> None:
+        from mpi4py import MPI
+
+        width = array[0].size
+        counts = [(own.stop - own.start) * width for own in rows]
+        starts = [own.start * width for own in rows]
+        self.communicator.Allgatherv(MPI.IN_PLACE, [array, (counts, starts)])
 
     def all_gather(self, part: np.ndarray | None, full: np.ndarray) -> None:
         if part is not None:

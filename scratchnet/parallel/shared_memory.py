@@ -11,20 +11,12 @@ A subclass says how a signal goes from one worker to another, by `send` and `rec
 
 import math
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from scratchnet.parallel.group import (
-    CHUNK,
-    FEW,
-    Group,
-    chunks,
-    few,
-    same_memory,
-    sum_in_order,
-)
+from scratchnet.parallel.group import FEW, Group, few, same_memory, sum_in_order
 from scratchnet.validation import require
 
 
@@ -122,7 +114,7 @@ class SharedMemoryGroup(Group):
 
     A worker may write to its buffer when no other reads it any more. After a sum of vectors this is
     so when all have met at the next barrier; `unread` is True until then. The next operation
-    usually has a barrier anyway, so `all_to_all` does not end with one.
+    usually has a barrier anyway, so `exchange` does not end with one.
     """
 
     def __init__(self, rank: int, memory: Memory):
@@ -153,15 +145,20 @@ class SharedMemoryGroup(Group):
     def buffer(self, n: int, dtype: Any = "float32") -> np.ndarray:
         return self.memory.vector(self.rank, n, dtype)
 
-    def all_to_all(
-        self, vector: np.ndarray, chunk: int = CHUNK
-    ) -> Iterator[tuple[slice, list[np.ndarray]]]:
+    def exchange(
+        self, vector: np.ndarray, wanted: Sequence[Sequence[slice]]
+    ) -> list[list[np.ndarray]]:
         self._publish(vector)
         self.barrier()  # all vectors are complete
         self.unread = True
         vectors = [self.memory.vector(r, len(vector), vector.dtype) for r in range(self.size)]
-        for s in chunks(self.stretch(len(vector)), chunk):
-            yield s, [v[s] for v in vectors]
+        return [[v[s] for v in vectors] for s in wanted[self.rank]]
+
+    def common(self, i: int, n: int, dtype: Any = "float32") -> np.ndarray:
+        return self.memory.vector(i, n, dtype)  # the buffer of rank i
+
+    def share_rows(self, array: np.ndarray, rows: Sequence[slice]) -> None:
+        pass  # all see the array, and `exchange` has a barrier
 
     def all_gather(self, part: np.ndarray | None, full: np.ndarray) -> None:
         s = self.stretch(len(full))
@@ -207,7 +204,7 @@ class SharedMemoryGroup(Group):
             buffer[...] = vector
 
     def _seen_by_all(self, array):
-        for a in self.memory.arrays:  # most often the same object, found without a look at addresses
+        for a in self.memory.arrays:  # most often the same object: no need to compare addresses
             if array is a:
                 return True
         return any(np.may_share_memory(array, a) for a in self.memory.arrays)

@@ -46,6 +46,20 @@ def operations(group, n, dtype="float32", full=None):
     group.all_gather(again[s], again)
     results.append(again.copy())
 
+    # rows that each worker writes into common memory, beside a vector of which all want slices
+    rows = rows_of_ranks(group.size, n)
+    buffer, common = group.buffer(3 * n, dtype), [group.common(i, 3 * n, dtype) for i in (0, 1)]
+    common = common[0][n : 2 * n], common[1][2 * n :]
+    buffer[:n] = vector
+    for i, array in enumerate(common):
+        array[rows[group.rank]] = group.rank + i
+        group.share_rows(array.reshape(n, 1), rows)
+    wanted = [[slice(0, n)] + [slice(0, 1)] * (rank % 2) for rank in range(group.size)]
+    parts = group.exchange(buffer, wanted)
+    results += [sum_in_order(parts[0]).copy(), *(array.copy() for array in common)]
+    assert len(parts) == len(wanted[group.rank])
+    group.barrier()
+
     results.append(group.all_reduce(vector[:3]))
     results.append(group.all_reduce([group.rank, 1]))
     for root in range(group.size):
@@ -61,7 +75,15 @@ def expected(size, n, dtype="float32"):
     total = sum_in_order(all_vectors)
     few = sum_in_order([v[:3].astype("float64") for v in all_vectors])
     counts = np.array([size * (size - 1) / 2, size])
-    return [total, total, few, counts, *(np.full((2, n), root, dtype) for root in range(size))]
+    lengths = [s.stop - s.start for s in rows_of_ranks(size, n)]
+    ranks = np.repeat(np.arange(size, dtype=dtype), lengths)
+    images = [np.full((2, n), root, dtype) for root in range(size)]
+    return [total, total, total, ranks, ranks + 1, few, counts, *images]
+
+
+def rows_of_ranks(size, n):
+    """Consecutive slices of n rows, one for each rank; some are empty for few rows."""
+    return [slice(n * rank // size, n * (rank + 1) // size) for rank in range(size)]
 
 
 def digest(arrays):
@@ -88,7 +110,7 @@ def run_digests(size, kind, n, dtype="float32", shared=False):
         size,
         kind,
         arrays=arrays,
-        capacity=2 * n,
+        capacity=3 * n,
     )
 
 
