@@ -135,7 +135,7 @@ class OnWorkers:
                 seconds = time.perf_counter() - began
             return group.all_reduce([seconds * (group.rank == 0), cpu, self._mb(group)])
 
-        compile_loops()
+        compile_loops(task.models)
         arrays = []
         for model, optimizer in zip(task.models, task.optimizers, strict=True):
             arrays += share(model, optimizer, self.kind, self.workers)

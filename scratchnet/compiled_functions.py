@@ -56,24 +56,58 @@ def exp(x):
     return (P * r * r + r + ONE) * power_of_2
 
 
-def sigmoid_loop(x, y):
-    """Write y = 1 / (1 + exp(-x)) for each number, see `numerics.sigmoid`."""
-    for i in range(x.size):
-        y[i] = ONE / (ONE + exp(-x[i]))
+@helper
+def sigmoid(x):
+    """Logistic function 1 / (1 + exp(-x)) of a float32.
+
+    >>> float(sigmoid(number(0)))
+    0.5
+    """
+    return ONE / (ONE + exp(-x))
 
 
-def tanh_loop(x, y):
-    """Write y = tanh(x) for each number, see `numerics.tanh`.
+@helper
+def tanh(x):
+    """Hyperbolic tangent of a float32.
 
     tanh(x) = 1 - 2 / (exp(2 x) + 1) for x > 0. Near zero, where this difference has few digits, it
     is a polynomial.
+
+    >>> float(tanh(number(0)))
+    0.0
     """
+    a = abs(x)
+    s = a * a
+    Q = (((T4 * s + T3) * s + T2) * s + T1) * s + T0
+    far = ONE - TWO / (exp(a + a) + ONE)
+    return np.copysign(Q * s * a + a if a < NEAR_ZERO else far, x)
+
+
+def sigmoid_loop(x, y):
+    """Write y = sigmoid(x) for each number, see `numerics.sigmoid`; x and y share no memory."""
     for i in range(x.size):
-        a = abs(x[i])
-        s = a * a
-        Q = (((T4 * s + T3) * s + T2) * s + T1) * s + T0
-        far = ONE - TWO / (exp(a + a) + ONE)
-        y[i] = np.copysign(Q * s * a + a if a < NEAR_ZERO else far, x[i])
+        y[i] = sigmoid(x[i])
+
+
+def sigmoid_in_place_loop(y):
+    """Replace each number y by sigmoid(y). For `sigmoid_loop` to do so would be slow."""
+    for i in range(y.size):
+        y[i] = sigmoid(y[i])
+
+
+def tanh_loop(x, y):
+    """Write y = tanh(x) for each number, see `numerics.tanh`; x and y share no memory."""
+    for i in range(x.size):
+        y[i] = tanh(x[i])
+
+
+def tanh_in_place_loop(y):
+    """Replace each number y by tanh(y)."""
+    for i in range(y.size):
+        y[i] = tanh(y[i])
+
+
+IN_PLACE = {sigmoid_loop: sigmoid_in_place_loop, tanh_loop: tanh_in_place_loop}
 
 
 def cross_entropy_loop(p, t, costs, products):
@@ -132,12 +166,16 @@ def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
     y = np.empty(x.shape, number) if out is None else out
     if not y.flags.carray:
         return None
-    if y is x or not x.flags.carray:  # machine code for one array in two places is slow
-        x = x.copy(order="C")
-    machine_code = compiled(loop, x.reshape(-1), y.reshape(-1))
+    if out is None and x.flags.carray:
+        flat = x.reshape(-1), y.reshape(-1)
+    else:
+        if y is not x:  # which may be a part of y
+            np.copyto(y, x)
+        loop, flat = IN_PLACE[loop], (y.reshape(-1),)
+    machine_code = compiled(loop, *flat)
     if machine_code is None:
         return None
-    machine_code(x.reshape(-1), y.reshape(-1))
+    machine_code(*flat)
     return y
 
 
@@ -148,6 +186,7 @@ def _is_large(x):
 
 def compile_functions() -> None:
     """Compile the loops of this module, which are for float32, best before processes are forked."""
-    for loop in (sigmoid_loop, tanh_loop):
-        by_loop(loop, np.zeros(LEAST, number))
+    for loop in IN_PLACE:
+        x = np.zeros(LEAST, number)
+        by_loop(loop, x, by_loop(loop, x))
     cross_entropy_parts(*np.zeros((2, LEAST), number))

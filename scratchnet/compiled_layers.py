@@ -1,9 +1,16 @@
-"""Backward passes of layers as loops for `compiled`, with the bits of their NumPy forms."""
+"""Parts of layers as loops for `compiled`.
+
+Backward passes have the bits of their NumPy forms. `lstm_step_loop`, with the functions of
+`compiled_functions`, is equal to `LSTM.step` up to rounding.
+"""
 
 import numpy as np
 
 from scratchnet.backend import Array, on_host, xp_of
-from scratchnet.compiled import LEAST, compiled
+from scratchnet.compiled import LEAST, compiled, helper
+from scratchnet.compiled_functions import ZERO, number, sigmoid, tanh
+
+TANH, RELU, SIGMOID = number(0), number(1), number(2)  # functions phi of `lstm_step_loop`
 
 
 def relu_backward_loop(dy, x, dx, slope):
@@ -30,6 +37,78 @@ def max_pool_backward_loop(x, y, left, dx):
                             taken = left[n, i, j, c] * (x[n, h, w, c] == y[n, i, j, c])
                             left[n, i, j, c] -= taken
                             dx[n, h, w, c] = taken
+
+
+@helper
+def activate(x, y, phi):
+    """Write y = phi(x) for vectors x and y; phi is TANH, RELU or SIGMOID."""
+    if phi == TANH:
+        for k in range(x.size):
+            y[k] = tanh(x[k])
+    elif phi == RELU:
+        for k in range(x.size):
+            y[k] = ZERO if x[k] < ZERO else x[k]  # NaN stays NaN
+    else:
+        for k in range(x.size):
+            y[k] = sigmoid(x[k])
+
+
+def lstm_step_loop(blocks, c, h_new, c_new, phi):
+    """Compute `LSTM.step`, operation by operation, for blocks (5, K) and states (K,).
+
+    Each loop has few arrays, because a processor computes several numbers at once only where it is
+    known that no array overlaps another one.
+    """
+    i, f, g, o, phi_c = blocks[0], blocks[1], blocks[2], blocks[3], blocks[4]
+    for k in range(c.size):
+        i[k] = sigmoid(i[k])
+    for k in range(c.size):
+        f[k] = sigmoid(f[k])
+    for k in range(c.size):
+        o[k] = sigmoid(o[k])
+    phi_c[:] = g
+    activate(phi_c, g, phi)
+    for k in range(c.size):
+        c_new[k] = f[k] * c[k] + i[k] * g[k]
+    activate(c_new, phi_c, phi)
+    for k in range(c.size):
+        h_new[k] = o[k] * phi_c[k]
+
+
+def lstm_step_backward_loop(da, dc, dh, slope_of_c, f):
+    """Compute `LSTM.step_backward`, operation by operation, for da (4, K) and states (K,)."""
+    for k in range(dc.size):
+        dc[k] += dh[k] * slope_of_c[k]
+    for gate in range(3):
+        d = da[gate]
+        for k in range(dc.size):
+            d[k] *= dc[k]
+    d = da[3]
+    for k in range(dc.size):
+        d[k] *= dh[k]
+    for k in range(dc.size):
+        dc[k] *= f[k]
+
+
+def in_one_loop(loop, blocks: Array, *states: Array, phi: tuple = ()) -> bool:
+    """Run a loop over the numbers of one step of an LSTM; False where NumPy is to be used.
+
+    Parameters
+        loop     lstm_step_loop or lstm_step_backward_loop
+        blocks   (B, M, N), the gates or their gradients
+        states   its other arguments, each (M, N)
+        phi      the last argument of lstm_step_loop, in a tuple
+    """
+    if blocks.size < LEAST or blocks.dtype != "float32":
+        return False
+    for a in (blocks, *states):  # others would be copied by reshape
+        if not a.flags.c_contiguous:
+            return False
+    flat = blocks.reshape(len(blocks), -1), *(a.reshape(-1) for a in states)
+    machine_code = compiled(loop, *flat)
+    if machine_code is not None:
+        machine_code(*flat, *phi)
+    return machine_code is not None
 
 
 def relu_backward(dy: Array, x: Array, slope: float = 0.0) -> Array:
@@ -71,7 +150,14 @@ def _alike(dy, y):
     return isinstance(dy, np.ndarray) and dy.shape == y.shape and dy.dtype == y.dtype
 
 
+def compile_lstm() -> None:
+    """Compile the loops of `LSTM`, best before processes are forked."""
+    blocks, states = np.zeros((5, LEAST, 1), "float32"), np.zeros((4, LEAST, 1), "float32")
+    in_one_loop(lstm_step_loop, blocks, *states[:3], phi=(TANH,))
+    in_one_loop(lstm_step_backward_loop, blocks[:4], *states)
+
+
 def compile_layers() -> None:
-    """Compile the loops of this module for float32, best before processes are forked."""
+    """Compile the other loops of this module for float32, best before processes are forked."""
     relu_backward(*np.zeros((2, LEAST), "float32"))
     max_pool_backward(*np.zeros((3, 1, LEAST, 1, 1), "float32"))

@@ -12,7 +12,7 @@ from typing import Any
 
 from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.hints import WithHints
-from scratchnet.inputs import as_array
+from scratchnet.inputs import as_array, is_plain
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.validation import unknown_name
 
@@ -42,11 +42,14 @@ def _with_checked_arguments(forward):
 
     @functools.wraps(forward)
     def checked_forward(self, prediction, target):
-        name = type(self).__name__
-        prediction = as_array(f"{name}: prediction", prediction)
-        target = as_array(f"{name}: target", target)
+        if not _usual(prediction) or not _usual(target):
+            name = type(self).__name__
+            prediction = as_array(f"{name}: prediction", prediction)
+            target = as_array(f"{name}: target", target)
         if not len(prediction):
-            raise ValueError(f"{name}: the batch is empty, its shape is {prediction.shape}")
+            raise ValueError(
+                f"{type(self).__name__}: the batch is empty, its shape is {prediction.shape}"
+            )
         if on_host(prediction):
             self.check_prediction(prediction)
         if on_host(target) and not _known.get():
@@ -54,6 +57,11 @@ def _with_checked_arguments(forward):
         return forward(self, prediction, target)
 
     return checked_forward
+
+
+def _usual(a):
+    """Whether `as_array` has nothing to convert or to refuse."""
+    return is_plain(a) and a.dtype.kind in "fiub" and a.ndim > 0
 
 
 class Loss(WithHints):

@@ -26,8 +26,9 @@ import numpy as np
 
 from scratchnet.backend import Array, on_host
 from scratchnet.compiled_functions import compile_functions
-from scratchnet.compiled_layers import compile_layers
+from scratchnet.compiled_layers import compile_layers, compile_lstm
 from scratchnet.layers.base import Layer
+from scratchnet.layers.lstm import LSTM
 from scratchnet.layers.parameters import one_vector, place
 from scratchnet.loss_base import Loss
 from scratchnet.optimizer_base import ALONE, MOST_PARTS, Optimizer
@@ -211,7 +212,7 @@ def start(
     unknown = outputs and not _is_shape(shape)  # numbers of the predictions, to be exchanged
     if size == 1 or unknown or kind in ("alone", "mpi"):
         return work(ALONE)
-    compile_loops()
+    compile_loops(models)
     arrays, capacity = [], outputs * math.prod(shape) if outputs else 0
     for model, optimizer in zip(models, optimizers, strict=False):
         arrays += share(model, optimizer, kind, size)
@@ -219,10 +220,12 @@ def start(
     return run(work, size, kind, arrays=arrays, capacity=capacity)
 
 
-def compile_loops() -> None:
+def compile_loops(models: Sequence[Layer]) -> None:
     """Compile the loops of layers and losses, which each process would have to do otherwise."""
     compile_functions()
     compile_layers()
+    if any(isinstance(layer, LSTM) for model in models for layer in model.named_layers().values()):
+        compile_lstm()
 
 
 def share(model: Layer, optimizer: Optimizer, kind: str, size: int) -> list[np.ndarray]:

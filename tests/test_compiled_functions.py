@@ -9,7 +9,7 @@ from scratchnet import compiled_functions as module
 from scratchnet import numerics
 from scratchnet.compiled import LEAST, compiled
 from scratchnet.compiled_functions import by_loop, exp, number, sigmoid_loop, tanh_loop
-from scratchnet.layers import LSTM, Sigmoid, Tanh
+from scratchnet.layers import GRU, Sigmoid, Tanh
 from scratchnet.losses import BinaryCrossEntropy
 
 EPS = np.finfo("float32").eps
@@ -122,7 +122,7 @@ def test_the_loops_are_compiled_before_processes_are_forked():
     numerics.sigmoid(np.zeros(LEAST, "float32")), numerics.tanh(np.zeros(LEAST, "float32"))
     x = np.zeros((2, LEAST), "float32")
     BinaryCrossEntropy(from_logits=True).forward(x, x)
-    assert compiled_module._compiled.cache_info().currsize == ready == 3
+    assert compiled_module._compiled.cache_info().currsize == ready == 5
 
 
 @needs_numba
@@ -135,8 +135,8 @@ def test_layers_and_losses_use_the_loops(monkeypatch):
     Tanh()(x), Sigmoid()(x), BinaryCrossEntropy(from_logits=True)(x, x)
     assert used == [tanh_loop, sigmoid_loop, module.cross_entropy_loop]
     used.clear()
-    built(LSTM(LEAST // 4), (1, 1))(np.zeros((4, 1, 1), "float32"))
-    assert used == [sigmoid_loop, tanh_loop, sigmoid_loop, tanh_loop]
+    built(GRU(LEAST // 4), (1, 1))(np.zeros((4, 1, 1), "float32"))
+    assert set(used) == set(module.IN_PLACE.values())
 
 
 def test_arrays_on_a_gpu_are_left_to_it(xp):

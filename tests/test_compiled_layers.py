@@ -1,4 +1,4 @@
-"""Backward passes by compiled loops: the bits of their NumPy forms."""
+"""Parts of layers by compiled loops: the bits of their NumPy forms, but in the LSTM's step."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,18 @@ from scratchnet import compiled as compiled_module
 from scratchnet import compiled_layers as module
 from scratchnet.compiled import LEAST, compiled
 from scratchnet.compiled_layers import (
+    TANH,
+    in_one_loop,
+    lstm_step_backward_loop,
+    lstm_step_loop,
     max_pool_backward,
     max_pool_backward_loop,
     relu_backward,
     relu_backward_loop,
 )
-from scratchnet.layers import LeakyReLU, MaxPooling2D, ReLU
+from scratchnet.layers import LSTM, LeakyReLU, MaxPooling2D, ReLU, Sequential
+from scratchnet.layers.lstm import IN_LOOPS
+from scratchnet.workers import compile_loops
 
 SIZES = [((2, 2), (28, 28)), ((3, 2), (9, 14)), ((1, 4), (8, 16)), ((14, 14), (14, 14))]
 
@@ -139,6 +145,87 @@ def test_the_layers_use_the_loops(rng, monkeypatch):
     pool, relu = built(MaxPooling2D(2), x.shape[1:]), ReLU()
     pool.backward(pool(x), pool.forward(x)[1]), relu.backward(x, relu(x))
     assert used == [max_pool_backward_loop, relu_backward_loop]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
+def test_a_step_of_an_lstm_in_python_is_that_of_numpy(activation, rng):
+    layer = built(LSTM(3, activation), (2, 1))
+    blocks, states = special_steps(rng, (3, 2))
+    expected = [blocks.copy(), *states[1:3].copy()]
+    layer.step(expected[0], (None, states[0]), expected[1:])
+    flat = blocks.reshape(5, -1), *states[:3].reshape(3, -1)
+    lstm_step_loop(*flat, IN_LOOPS[layer.phi])
+    for found, exact in zip((blocks, states[1], states[2]), expected, strict=True):
+        np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-7)
+
+
+def special_steps(rng, shape):
+    """Blocks (5, M, N) and states (5, M, N) of a step."""
+    return rng.normal(0, 3, (2, 5, *shape)).astype("float32")
+
+
+@needs_numba
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
+def test_a_step_of_an_lstm_by_a_loop_is_that_of_numpy(activation, rng, monkeypatch):
+    layer = built(LSTM(50, activation), (2, 1))
+    blocks, states = special_steps(rng, (50, 40))
+    blocks[2, 0, :5] = np.nan, np.inf, -np.inf, 0, -0.0
+    results = []
+    for least in (LEAST, 1 << 40):
+        monkeypatch.setattr(module, "LEAST", least)
+        new, (c, h_new, c_new) = blocks.copy(), states[:3].copy()
+        with np.errstate(invalid="ignore", over="ignore"):  # infinity - infinity
+            layer.step(new, (None, c), (h_new, c_new))
+        results.append((new, h_new, c_new))
+        assert bits(c) == bits(states[0])
+    for found, exact in zip(*results, strict=True):
+        np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-6)
+
+
+@needs_numba
+def test_the_gradient_of_a_step_of_an_lstm_has_the_bits_of_the_numpy_form(rng, monkeypatch):
+    layer = built(LSTM(50), (2, 1))
+    blocks, states = special_steps(rng, (50, 40))
+    python = blocks[:4].copy(), *states[:4].copy()
+    lstm_step_backward_loop(*(a.reshape(*a.shape[:-2], -1) for a in python))
+    results = [[bits(a) for a in python[:3]]]
+    for least in (LEAST, 1 << 40):
+        monkeypatch.setattr(module, "LEAST", least)
+        da, (dc, dh, slope_of_c, f) = blocks[:4].copy(), states[:4].copy()
+        layer.step_backward((dh, dc), da, slope_of_c, f)
+        results.append([bits(a) for a in (da, dc, dh)])
+    assert results[0] == results[1] == results[2]
+
+
+@needs_numba
+def test_an_lstm_uses_its_loops_and_only_for_contiguous_states(rng, monkeypatch):
+    used = []
+    monkeypatch.setattr(
+        module, "compiled", lambda loop, *arrays: used.append(loop) or compiled(loop, *arrays)
+    )
+    layer = built(LSTM(50), (2, 1))
+    y, cache = layer.forward(rng.random((40, 2, 1), "float32"), train=True)
+    layer.backward(y, cache)
+    assert used == 2 * [lstm_step_loop] + 2 * [lstm_step_backward_loop]
+    built(LSTM(50, recurrent_activation="tanh"), (2, 1))(rng.random((40, 2, 1), "float32"))
+    blocks, states = special_steps(rng, (50, 40))
+    kept = bits(blocks), bits(states)
+    columns = states.transpose(0, 2, 1)
+    assert not in_one_loop(lstm_step_loop, blocks, *columns[:3], phi=(TANH,))
+    assert not in_one_loop(lstm_step_loop, blocks.astype("float64"), *states[:3], phi=(TANH,))
+    assert len(used) == 4 and (bits(blocks), bits(states)) == kept
+
+
+@needs_numba
+def test_the_loops_of_an_lstm_are_compiled_before_processes_are_forked():
+    compiled_module._compiled.cache_clear()
+    compile_loops([Sequential([LSTM(3)])])
+    ready = compiled_module._compiled.cache_info().currsize
+    compile_loops([Sequential([ReLU()])])
+    layer = built(LSTM(50), (2, 1))
+    y, cache = layer.forward(np.zeros((40, 2, 1), "float32"), train=True)
+    layer.backward(y, cache)
+    assert compiled_module._compiled.cache_info().currsize == ready == 9
 
 
 @needs_numba

@@ -1,8 +1,19 @@
 """LSTM: long short-term memory, a recurrent layer with a memory cell and three gates."""
 
 from scratchnet.backend import ones, xp_of, zeros
+from scratchnet.compiled_layers import (
+    RELU,
+    SIGMOID,
+    TANH,
+    in_one_loop,
+    lstm_step_backward_loop,
+    lstm_step_loop,
+)
 from scratchnet.layers.recurrent import Recurrent, activation_of
+from scratchnet.numerics import relu, sigmoid_steps, tanh
 from scratchnet.validation import check_bool
+
+IN_LOOPS = {tanh: TANH, relu: RELU, sigmoid_steps: SIGMOID}  # activations of `lstm_step_loop`
 
 
 class LSTM(Recurrent):
@@ -82,6 +93,10 @@ class LSTM(Recurrent):
 
     def step(self, blocks, state, new_state):
         (_, c), (h_new, c_new), xp = state, new_state, xp_of(blocks)
+        if self.s is sigmoid_steps and self.phi in IN_LOOPS:
+            phi = (IN_LOOPS[self.phi],)
+            if in_one_loop(lstm_step_loop, blocks, c, h_new, c_new, phi=phi):
+                return
         i, f, g, o, phi_c = (blocks[k] for k in range(5))  # views (M, N): a becomes the gates
         self.s(blocks[:2], out=blocks[:2])  # i = s(a_i) and f = s(a_f), in one call
         self.phi(g, out=g)  # g = phi(a_g)
@@ -104,6 +119,8 @@ class LSTM(Recurrent):
 
     def step_backward(self, dstates, da, slope_of_c, f):
         dh, dc = dstates  # dh_new and dc_new
+        if in_one_loop(lstm_step_backward_loop, da, dc, dh, slope_of_c, f):
+            return
         dc += dh * slope_of_c
         da[:3] *= dc
         da[3] *= dh
