@@ -110,8 +110,8 @@ def tanh_in_place_loop(y):
 IN_PLACE = {sigmoid_loop: sigmoid_in_place_loop, tanh_loop: tanh_in_place_loop}
 
 
-def cross_entropy_loop(p, t, costs, products):
-    """Parts of `losses.BinaryCrossEntropy` for targets t (N, M) and logits x, which are in p.
+def cross_entropy_loop(x, t, p, costs, products):
+    """Parts of `losses.BinaryCrossEntropy` for logits x and targets t (N, M).
 
     p = sigmoid(x)        softplus(x) - t x = max(x, 0) - t x - log q        q = max(p, 1 - p)
 
@@ -121,13 +121,13 @@ def cross_entropy_loop(p, t, costs, products):
     """
     for i in range(p.shape[0]):
         b = i // ROWS
-        for j in range(p.shape[1]):
-            x = p[i, j]
-            e = exp(-abs(x))
+        for j in range(p.shape[1]):  # two loops of few arrays each, see `lstm_step_loop`
+            e = exp(-abs(x[i, j]))
             q = ONE / (ONE + e)
-            costs[b, j] += (x if x > ZERO else ZERO) - t[i, j] * x
             products[b, j] *= q
-            p[i, j] = q if x > ZERO else e * q
+            p[i, j] = q if x[i, j] > ZERO else e * q
+        for j in range(p.shape[1]):
+            costs[b, j] += (x[i, j] if x[i, j] > ZERO else ZERO) - t[i, j] * x[i, j]
 
 
 def cross_entropy_parts(x: Array, t: Array) -> tuple[Array, Any] | None:
@@ -140,16 +140,17 @@ def cross_entropy_parts(x: Array, t: Array) -> tuple[Array, Any] | None:
     """
     if not _is_large(x):
         return None
-    p, t = x.copy(order="C"), np.require(t, number, ["C", "W"])
+    x, t = (np.require(a, number, ["C", "W"]) for a in (x, t))
+    p = np.empty(x.shape, number)
     shape = (len(x), -1) if x.size >= NARROW * len(x) else (1, -1)  # short rows are slow
-    p_rows, t_rows = p.reshape(shape), t.reshape(shape)  # (N, M)
-    sums = np.zeros((-(-len(p_rows) // ROWS), p_rows.shape[1]), number)
-    products = np.ones_like(sums)
-    machine_code = compiled(cross_entropy_loop, p_rows, t_rows, sums, products)
+    rows = [a.reshape(shape) for a in (x, t, p)]  # (N, M)
+    costs = np.zeros((-(-len(rows[0]) // ROWS), rows[0].shape[1]), number)
+    products = np.ones_like(costs)
+    machine_code = compiled(cross_entropy_loop, *rows, costs, products)
     if machine_code is None:
         return None
-    machine_code(p_rows, t_rows, sums, products)
-    return p, sums.sum() - np.log(products).sum()
+    machine_code(*rows, costs, products)
+    return p, costs.sum() - np.log(products).sum()
 
 
 def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
@@ -166,6 +167,7 @@ def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
     y = np.empty(x.shape, number) if out is None else out
     if not y.flags.carray:
         return None
+    flat: tuple[Array, ...]
     if out is None and x.flags.carray:
         flat = x.reshape(-1), y.reshape(-1)
     else:

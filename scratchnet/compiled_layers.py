@@ -4,6 +4,8 @@ Backward passes have the bits of their NumPy forms. `lstm_step_loop`, with the f
 `compiled_functions`, is equal to `LSTM.step` up to rounding.
 """
 
+from typing import Any
+
 import numpy as np
 
 from scratchnet.backend import Array, on_host, xp_of
@@ -90,7 +92,7 @@ def lstm_step_backward_loop(da, dc, dh, slope_of_c, f):
         dc[k] *= f[k]
 
 
-def in_one_loop(loop, blocks: Array, *states: Array, phi: tuple = ()) -> bool:
+def in_one_loop(loop: Any, blocks: Array, *states: Array, phi: tuple = ()) -> bool:
     """Run a loop over the numbers of one step of an LSTM; False where NumPy is to be used.
 
     Parameters
