@@ -115,9 +115,9 @@ class TrainingStep:
         if self.sigmoid is not None:
             self.loss_of_logits = BinaryCrossEntropy(from_logits=True, reduction=loss.reduction)
         # most models have no layers with these methods, and need not be searched in each step
-        self.has_penalty = _defines(model, "penalty")
-        self.has_mask = _defines(model, "input_mask")
-        self.has_running_stats = _defines(model, "update_running_stats")
+        self.has_penalty = defines(model, "penalty")
+        self.has_mask = defines(model, "input_mask")
+        self.has_running_stats = defines(model, "update_running_stats")
         self._shards: dict[tuple, list[slice]] = {}  # shape of x -> shards
 
     def __call__(
@@ -209,7 +209,7 @@ class TrainingStep:
         return self._later
 
 
-def _defines(model: Layer, method: str) -> bool:
+def defines(model: Layer, method: str) -> bool:
     """Whether the class of a layer in the model has its own form of a method of `Layer`."""
     layers = model.named_layers().values()
     return any(getattr(type(layer), method) is not getattr(Layer, method) for layer in layers)

@@ -1,7 +1,7 @@
 """Generative adversarial network: a generator learns from the gradient of a discriminator."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from scratchnet.backend import RNG, Array, as_rng, xp_of
 from scratchnet.batch_rows import batch_rows
@@ -25,7 +25,7 @@ from scratchnet.training_checks import (
     warn_of_double_activation,
 )
 from scratchnet.training_run import History, Run, run_epochs, run_settings
-from scratchnet.training_step import own_counter
+from scratchnet.training_step import defines, own_counter
 from scratchnet.validation import check_bool, check_float, check_positive_int
 from scratchnet.workers import (
     WorkersOption,
@@ -50,6 +50,20 @@ class Networks(Composite):
     def __init__(self, **networks):
         super().__init__()
         self.children.update(networks)
+
+
+class _Facts(NamedTuple):
+    """Properties of the networks of a GAN.
+
+    Attributes
+        networks    D and G
+        one_pass    no sample has an influence on the others in D, and D draws no noise
+        penalized   a layer of D or G adds a penalty to the loss
+    """
+
+    networks: tuple[Layer, Layer]
+    one_pass: bool
+    penalized: bool
 
 
 class GAN:
@@ -106,7 +120,7 @@ class GAN:
         self.classes = check_classes("GAN", classes)
         self.loss = BinaryCrossEntropy(from_logits=True)
         self.mean_generator: Layer | None = None  # a copy of G with mean weights
-        self._alone: tuple = (None, False)  # see `_one_pass`
+        self._facts: _Facts | None = None
 
     @property
     def networks(self) -> Networks:
@@ -118,8 +132,10 @@ class GAN:
         means = {"mean_generator": self._mean()} if self.ema_decay else {}
         return Networks(generator=self.generator, discriminator=self.discriminator, **means)
 
-    def discriminator_gradients(self, x: Array, z: Array) -> tuple:
+    def discriminator_gradients(self, x: Array, z: Array, factor: float = 1.0) -> tuple:
         """Return (L_D, {name: gradient}, the caches of D) for real samples x and codes z.
+
+        The gradient of the loss is multiplied by the factor, that of a penalty is not.
 
         L_D is the sum of the means over the real and over the generated samples. Where D computes
         each sample on its own, both go through D in one pass: one product of 2 N rows is faster
@@ -128,13 +144,14 @@ class GAN:
         fake, _ = self.generator.forward(z, train=True)
         fake = self._labelled(fake, z)
         together = x.shape == fake.shape and x.dtype == fake.dtype
-        if together and self._one_pass():
-            return self._both_at_once(x, fake)
+        if together and self._found().one_pass:
+            return self._both_at_once(x, fake, factor)
         total, grads, caches = 0, {}, []
         for samples, target in ((x, 1 - self.smoothing), (fake, 0)):
             a, cache = self.discriminator.forward(samples, train=True)
             value, loss_cache = self.loss.forward(a, xp_of(a).full_like(a, target))
-            g = self.discriminator.weight_gradients(2 * self.loss.backward(loss_cache), cache)
+            da = (2 * factor) * self.loss.backward(loss_cache)
+            g = self.discriminator.weight_gradients(da, cache)
             total, caches = total + value, [*caches, cache]
             for name in grads:
                 grads[name] += g[name]
@@ -142,32 +159,39 @@ class GAN:
             grads = grads or g
         return total, grads, caches
 
-    def _one_pass(self):
-        """Whether no sample has an influence on the others in D, and D draws no noise."""
-        discriminator, alone = self._alone
-        if discriminator is not self.discriminator:  # found once, because it takes long
-            discriminator = self.discriminator
-            noise = any(layer.draws_noise for layer in discriminator.named_layers().values())
-            alone = splits_batch(discriminator, self.loss) and not noise
-            self._alone = discriminator, alone
-        return alone
+    def _found(self):
+        """The properties of the networks; found once, because it takes long."""
+        networks = self.discriminator, self.generator
+        if self._facts is None or any(
+            a is not b for a, b in zip(self._facts.networks, networks, strict=True)
+        ):
+            d, g = networks
+            noise = any(layer.draws_noise for layer in d.named_layers().values())
+            one_pass = splits_batch(d, self.loss) and not noise
+            penalized = defines(d, "penalty") or defines(g, "penalty")
+            self._facts = _Facts(networks, one_pass, penalized)
+        return self._facts
 
-    def _both_at_once(self, x, fake):
+    def _both_at_once(self, x, fake, factor):
         """`discriminator_gradients` of N real and N generated samples in one pass of 2 N rows."""
         xp = xp_of(x, fake)
         a, cache = self.discriminator.forward(xp.concatenate([x, fake]), train=True)
         target = xp.zeros_like(a)
         target[: len(x)] = 1 - self.smoothing
         value, loss_cache = self.loss.forward(a, target)  # the mean over 2 N samples, half of L_D
-        da = 2 * self.loss.backward(loss_cache)
+        da = (2 * factor) * self.loss.backward(loss_cache)
         return 2 * value, self.discriminator.weight_gradients(da, cache), [cache]
 
-    def generator_gradients(self, z: Array) -> tuple:
-        """Return (L_G, {name: gradient}, the cache of G) for codes z; D is not updated."""
+    def generator_gradients(self, z: Array, factor: float = 1.0) -> tuple:
+        """Return (L_G, {name: gradient}, the cache of G) for codes z; D is not updated.
+
+        The gradient of the loss is multiplied by the factor, that of a penalty is not.
+        """
         fake, cache = self.generator.forward(z, train=True)
         a, d_cache = self.discriminator.forward(self._labelled(fake, z), train=True)
         value, loss_cache = self.loss.forward(a, xp_of(a).ones_like(a))
-        d_fake = self.discriminator.input_gradient(self.loss.backward(loss_cache), d_cache)
+        da = factor * self.loss.backward(loss_cache)
+        d_fake = self.discriminator.input_gradient(da, d_cache)
         if self.classes is not None:  # without the gradient of the label
             d_fake = xp_of(a).ascontiguousarray(d_fake[..., : -self.classes])
         return value, self.generator.weight_gradients(d_fake, cache), cache
@@ -199,14 +223,16 @@ class GAN:
             self._update_mean(optimizer_g.t, group)
             return 0.0, 0.0
         share, (of_d, of_g) = len(x) / (n or len(x)), memories or self.gradient_vectors(group)
+        # with a penalty, whose gradient does not depend on da, all gradients are multiplied
+        of_loss, of_all = (1.0, share) if self._found().penalized else (share, 1.0)
         with of_d:
-            loss_d, grads, caches = self.discriminator_gradients(x, z_d)
-        optimizer_d.step(of_d.parameters, of_d.filled(grads, share), group)
+            loss_d, grads, caches = self.discriminator_gradients(x, z_d, of_loss)
+        optimizer_d.step(of_d.parameters, of_d.filled(grads, of_all), group)
         for cache in caches:
             d.update_running_stats(cache)
         with of_g:
-            loss_g, grads, cache = self.generator_gradients(z_g)
-        optimizer_g.step(of_g.parameters, of_g.filled(grads, share), group)
+            loss_g, grads, cache = self.generator_gradients(z_g, of_loss)
+        optimizer_g.step(of_g.parameters, of_g.filled(grads, of_all), group)
         g.update_running_stats(cache)
         self._update_mean(optimizer_g.t, group)
         return loss_d, loss_g
