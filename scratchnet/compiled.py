@@ -72,6 +72,8 @@ def compiled(loop: Callable, *arrays: Array, gradients: int = 0) -> Callable | N
     for a in arrays:
         if type(a) is not np.ndarray or a.dtype.char != char or not a.flags.carray:
             return None
+        if not a.dtype.isnative:  # the order of its bytes is that of another processor
+            return None
         axes.append(a.ndim)
     return _compiled(loop, char, tuple(axes), gradients)
 

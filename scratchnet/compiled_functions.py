@@ -165,7 +165,7 @@ def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
     if not _is_large(x):
         return None
     y = np.empty(x.shape, number) if out is None else out
-    if not y.flags.carray:
+    if y.shape != x.shape or not y.flags.carray:
         return None
     flat: tuple[Array, ...]
     if out is None and x.flags.carray:

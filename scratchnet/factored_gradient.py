@@ -16,6 +16,7 @@ factor broadcasting; here each worker computes its own stretch alone.
 """
 
 import collections
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from scratchnet.layers.conv.convolution import Conv2D, Conv2DTranspose
 from scratchnet.layers.dense import Dense
 from scratchnet.layers.gradient_vector import GradientVector
 from scratchnet.layers.sequential import Sequential
+from scratchnet.layers.shapes import ShapeError
 from scratchnet.optimizer_base import Optimizer
 from scratchnet.parallel import Group
 from scratchnet.parallel.group import chunks
@@ -35,7 +37,15 @@ from scratchnet.workers import rows_of
 LARGE = 1 << 19  # parameters of a model; in a smaller one the time of the calls counts
 LEAST = 1 << 15  # numbers in a W
 PRODUCT = 1 << 17  # numbers of dW that are computed at once, and still in the cache for the update
-BACKWARD_METHODS = {"backward", "weight_gradients", "add_gradients"}  # of a layer
+# methods between a layer's gradient and the update; an X-ray replaces some of them
+METHODS = {
+    kind: {name: getattr(kind, name) for name in names}
+    for kind, names in {
+        Dense: ["backward", "weight_gradients"],
+        Sequential: ["backward", "weight_gradients", "add_gradients"],
+        Optimizer: ["step"],
+    }.items()
+}
 
 
 class Factors(NamedTuple):
@@ -132,8 +142,12 @@ class FactoredGradient(GradientVector):
     def __init__(self, model: Layer, optimizer: Optimizer, group: Group):
         super().__init__(model, group)
         self.group = group
-        several = group.size > 1 and self.vector is not None
-        self.kernels = dense_kernels(model) if several and _has_plain_step(optimizer) else set()
+        self.kernels: set = set()
+        if group.size > 1 and self.vector is not None:
+            if _unchanged(optimizer, Optimizer) and optimizer.clip is None:
+                self.kernels = dense_kernels(model)
+            if not _equal_on_all(group, [p in self.kernels for p in self._parameters]):
+                self.kernels = set()
         self._plan = Plan({}, [slice(0)] * group.size, group, 0)  # of the present batch
         self._plans: dict[tuple[int, int], Plan] = {}
         self._product = np.empty(0, self.parameters.dtype)
@@ -166,12 +180,16 @@ class FactoredGradient(GradientVector):
         if parameter not in plan.factors:
             return super().product(parameter, x, dy)
         place, factors = self.take(parameter), plan.factors[parameter]
-        if place is None or len(x) != plan.own.stop - plan.own.start:
-            raise RuntimeError(
-                "a gradient in factors expects one use of each layer, with the rows of this worker"
-            )
-        factors.x[plan.own] = x
-        factors.dy[plan.own] = dy
+        if place is None:
+            raise RuntimeError("a gradient in factors expects that each layer is used once")
+        mine = factors.x[plan.own], factors.dy[plan.own]
+        for memory, given in zip(mine, (x, dy), strict=True):
+            if memory.shape != given.shape:
+                raise ShapeError(
+                    f"{self.title} expects x {mine[0].shape} and dy {mine[1].shape} for the "
+                    f"gradient of a Dense; got {x.shape} and {dy.shape}"
+                )
+            memory[...] = given
         return place
 
     def scale(self, factor: float) -> None:
@@ -217,9 +235,10 @@ def dense_kernels(model: Layer) -> set:
     """The `Parameter` W of each trained `Dense` of a model whose gradient may stay in factors.
 
     Between the layer and the training step nothing may read the gradient or add to it. So these are
-    the layers that a model has as a `Sequential`, or in a Sequential inside, and uses once. None in
-    a model with convolutions, which computes its rows in shards, none of a layer whose backward
-    pass is recorded, and none in a small model.
+    the layers that a model has as a `Sequential`, or in a Sequential inside, with a W that is used
+    once. None in a model with convolutions, which computes its rows in shards, with layers of a
+    user, which may change the number of rows, none of a layer whose backward pass is recorded, and
+    none in a small model.
 
     >>> model = Sequential([Dense(500), shared := Dense(500), Sequential([Dense(500), shared])])
     >>> model.build((500,), 0)
@@ -230,26 +249,35 @@ def dense_kernels(model: Layer) -> set:
     layers = model.named_layers().values()
     if any(isinstance(layer, (Conv2D, Conv2DTranspose)) for layer in layers):
         return set()
+    if not all(type(layer).__module__.startswith("scratchnet.layers.") for layer in layers):
+        return set()
     trained = {p for _, p in model.parameter_items(trainable_only=True)}
     if sum(p.value.size for p in trained) < LARGE:
         return set()
     found, uses = [], collections.Counter()
 
     def visit(layer, plain):
-        uses[layer] += 1
-        plain = plain and not BACKWARD_METHODS & vars(layer).keys()  # none is set on the object
-        if plain and type(layer) is Dense:
-            found.append(layer)
+        uses.update(layer.params.values())
+        if plain and type(layer) is Dense and _unchanged(layer, Dense):
+            found.append(layer.params["W"])
+        plain = plain and type(layer) is Sequential and _unchanged(layer, Sequential)
         inside = layer.layers if isinstance(layer, Sequential) else layer.children.values()
         for child in inside:
-            visit(child, plain and type(layer) is Sequential)
+            visit(child, plain)
 
     visit(model, plain=True)
-    kernels = {layer.params["W"] for layer in found if uses[layer] == 1} & trained
-    return {p for p in kernels if p.value.size >= LEAST}
+    return {p for p in found if uses[p] == 1 and p in trained and p.value.size >= LEAST}
 
 
-def _has_plain_step(optimizer):
-    """Whether the optimizer's step is that of the base class, and needs no whole gradient."""
-    plain = type(optimizer).step is Optimizer.step and "step" not in vars(optimizer)
-    return plain and optimizer.clip is None
+def _unchanged(thing, kind):
+    """Whether an object has the methods that its class had when this module was imported."""
+    methods = METHODS[kind]
+    same = all(getattr(type(thing), name) is method for name, method in methods.items())
+    return same and not methods.keys() & vars(thing).keys()
+
+
+def _equal_on_all(group, flags):
+    """Whether all workers have these flags; each may have a model and an optimizer of its own."""
+    number = zlib.crc32(bytes(flags)) & 0xFFFFF  # of 20 bits, so that the sums are exact
+    total, squares = group.all_reduce([number, number**2])
+    return group.size * squares == total**2  # no variance

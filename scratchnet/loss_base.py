@@ -18,19 +18,22 @@ from scratchnet.validation import unknown_name
 
 ROUNDING = 1e-6  # a probability may lie outside [0, 1] by so much
 
-_known: contextvars.ContextVar[bool] = contextvars.ContextVar("scratchnet_known", default=False)
+_known: contextvars.ContextVar[tuple] = contextvars.ContextVar("scratchnet_known", default=())
 
 
 @contextlib.contextmanager
-def known_targets(known: bool = True) -> Iterator[None]:
-    """Context of steps whose targets have been checked before: their values are not read again.
+def known_targets(*losses: Any) -> Iterator[None]:
+    """Context of steps in which these losses get targets that have been checked before.
+
+    Their values are not read again. Other losses, as in a layer or a metric, check theirs.
 
     >>> from scratchnet.losses import BinaryCrossEntropy
     >>> import numpy as np
-    >>> with known_targets():
-    ...     value, cache = BinaryCrossEntropy().forward(np.full(1, 0.5), np.full(1, 2.0))
+    >>> loss = BinaryCrossEntropy()
+    >>> with known_targets(loss):
+    ...     value, cache = loss.forward(np.full(1, 0.5), np.full(1, 2.0))
     """
-    token = _known.set(known)
+    token = _known.set(losses)
     try:
         yield
     finally:
@@ -52,7 +55,7 @@ def _with_checked_arguments(forward):
             )
         if on_host(prediction):
             self.check_prediction(prediction)
-        if on_host(target) and not _known.get():
+        if on_host(target) and not any(self is loss for loss in _known.get()):
             self.check_target(target, prediction.shape[1:])
         return forward(self, prediction, target)
 

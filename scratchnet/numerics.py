@@ -10,7 +10,7 @@ from scratchnet.compiled_functions import by_loop, sigmoid_loop, tanh_loop
 
 FEW_ROWS = 64  # at most, see `times_transposed`
 FEW_ENTRIES = 512  # at most, see `sum_log`
-LARGEST_PRODUCT = 1 << 17  # numbers, see `sum_of_squares`
+LONGEST_ROW = 1 << 15  # numbers, see `sum_of_squares`
 
 
 def times_transposed(dy, W):
@@ -167,17 +167,18 @@ def sum_log(q, at_least=None):
 def sum_of_squares(d):
     """Sum of d^2 over all entries.
 
-    Plain form: ``(d * d).sum()``, with the same result up to rounding. In CPU memory up to 131,072
-    numbers are one product of BLAS, without an array of squares. Of more, the error of this product
-    would be larger than that of NumPy's sum, which adds in pairs.
+    Plain form: ``(d * d).sum()``, with the same result up to rounding. In CPU memory each row of at
+    most 32,768 numbers is a product of BLAS, without an array of squares. In longer rows the error
+    of this product would be larger than that of NumPy's sum, which adds in pairs.
 
     >>> import numpy as np
     >>> float(sum_of_squares(np.array([[3.0], [4.0]])))
     25.0
     """
-    if not on_host(d) or d.size > LARGEST_PRODUCT:
+    if not on_host(d) or d.ndim < 2 or not 0 < d.size <= LONGEST_ROW * len(d):
         return (d * d).sum()
-    return xp_of(d).vdot(d, d)
+    rows = d.reshape(len(d), -1)
+    return xp_of(d).matmul(rows[:, None, :], rows[:, :, None]).sum()  # (N, 1, M) (N, M, 1)
 
 
 def softplus(x):

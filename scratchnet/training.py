@@ -351,7 +351,7 @@ def _epoch(run, loss, whole_loss, data, metrics, workers, verbose):
         quiet = not verbose or group.rank > 0
         step = TrainingStep(model, loss, own, group, factors=True)
         bar = tqdm(steps, label, len(steps), leave=False, disable=True if quiet else None)
-        known = known_targets(not in_a_file(target))  # `fit` has checked them
+        known = known_targets(*(() if in_a_file(target) else step.losses))  # `fit` has checked them
         with batch_rows(several=group.size > 1) as rows, known:
             for batch, n_batch in zip(bar, sizes, strict=True):
                 mine = rows.set(rows_of(group, n_batch), n_batch)

@@ -104,6 +104,7 @@ class Run:
                 f"begins at {self.epoch}, rank 0 at {int(first[0])}: keep the file of a Checkpoint "
                 "where all machines see it"
             )
+        self.gather()  # after steps of `train_step` each worker has its stretch of the slots
         synchronize(self.group, self.guard())
 
     def print(self, line: str, verbose: bool) -> None:

@@ -112,8 +112,10 @@ class TrainingStep:
         self._later: GradientVector | None = None
         self.masks_steps = masks_steps(model)
         self.sigmoid = sigmoid_before(model, loss)
+        self.losses = [loss]  # that get the targets
         if self.sigmoid is not None:
             self.loss_of_logits = BinaryCrossEntropy(from_logits=True, reduction=loss.reduction)
+            self.losses.append(self.loss_of_logits)
         # most models have no layers with these methods, and need not be searched in each step
         self.has_penalty = defines(model, "penalty")
         self.has_mask = defines(model, "input_mask")
@@ -188,7 +190,7 @@ class TrainingStep:
         weight, share_of_loss = batch_weight(loss_of_y, y, target), share
         if self.group.size > 1 and self.masks_steps:
             (total,) = self.group.all_reduce([weight])
-            share_of_loss = weight / max(total, 1)
+            share_of_loss = float(weight / max(total, 1))
         penalized = type(penalty) not in (int, float)
         before = share_of_loss / share if penalized else share_of_loss
         if before != 1:  # dy has fewer numbers than the gradient, usually
@@ -281,9 +283,12 @@ def own_counter(optimizer: Optimizer, group: Group, member: Group | None = None)
     """The optimizer on rank 0; for another worker a copy with the same vectors.
 
     Threads would count each update several times in one object. Where the call itself is a worker
-    of a group (`member`), it has an optimizer of its own.
+    of a group (`member`), it has an optimizer of its own. All workers call this function, and go on
+    when all have their copies: rank 0 counts the next update in the object that the others copy.
     """
-    return optimizer if group.rank == 0 or member is not None else copy.copy(optimizer)
+    own = optimizer if group.rank == 0 or member is not None else copy.copy(optimizer)
+    group.barrier()
+    return own
 
 
 def joined(results: list[tuple]) -> tuple:

@@ -280,3 +280,12 @@ def test_division_by_zero_in_a_loop_gives_infinity():
     loop = compiled(adam_loop, w, g, M, V, gradients=1)
     loop(w, (g,), M, V, one, one, zero, one, one)
     assert (w == -np.inf).all()
+
+
+@needs_numba
+def test_numbers_in_the_byte_order_of_another_processor_are_left_to_numpy():
+    other = np.dtype("float32").newbyteorder()
+    w, g = np.zeros(LEAST, other), np.ones(LEAST, other)
+    assert compiled(adam_loop, w, g, w, w, gradients=1) is None
+    Adam(0.1).step(w, g)
+    np.testing.assert_allclose(w, -0.1, rtol=1e-5)

@@ -144,3 +144,14 @@ def test_arrays_on_a_gpu_are_left_to_it(xp):
     y = numerics.sigmoid(x)
     assert type(y) is type(x) and float(y[0]) == 0.5
     assert xp is np or by_loop(sigmoid_loop, x) is None
+
+
+@needs_numba
+@pytest.mark.parametrize("f", [numerics.sigmoid, numerics.tanh])
+def test_memory_of_another_shape_is_left_to_numpy(f):
+    x = np.linspace(-3, 3, LEAST + 500, dtype="float32")
+    for wrong in (np.zeros(LEAST, "float32"), np.zeros((LEAST + 500, 1), "float32")[:9]):
+        with pytest.raises(ValueError, match="broadcast"):
+            f(x, out=wrong)
+    expected, both = f(x[:-1]), np.append(x, x[:1])[:-1]
+    np.testing.assert_allclose(f(both[:-1], out=both[1:]), expected, rtol=4 * EPS)

@@ -1,5 +1,6 @@
 """Gradients as factors: the same training, and the layers whose gradients must stay whole."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -20,6 +21,8 @@ from scratchnet.layers import (
     TimeDistributed,
     WeightRegularization,
 )
+from scratchnet.layers.base import Layer
+from scratchnet.layers.shapes import ShapeError
 from scratchnet.losses import MeanSquaredError
 from scratchnet.models.vae import VAE
 from scratchnet.optimizers import SGD, Adam, ClipByGlobalNorm
@@ -27,6 +30,7 @@ from scratchnet.parallel import run
 from scratchnet.parallel.shared_memory import SharedMemoryGroup
 from scratchnet.training import fit
 from scratchnet.workers import Workers
+from scratchnet.xray import XRay
 
 KINDS = ["threads"] + ["processes"] * hasattr(os, "fork")
 SIZE = 24  # of every layer: 23 samples of a batch are fewer
@@ -130,6 +134,33 @@ class Doubled(Dense):
         return dx, {name: 2 * g for name, g in grads.items()}
 
 
+class Tied(Layer):
+    """y = x W^T with the W of another layer."""
+
+    splits_batch = True
+
+    def __init__(self, dense):
+        super().__init__()
+        self.dense = [dense]
+
+    def build(self, input_shape, rng):
+        self.params["W"] = self.dense[0].params["W"]
+        return (len(self.W),)
+
+    def forward(self, x, train=False):
+        return x @ self.W.T, x
+
+    def backward(self, dy, x):
+        return dy @ self.W, {"W": dy.T @ x}
+
+
+def tied(layer, other):
+    """The layer, with the W of another one."""
+    built(other), built(layer)
+    layer.params["W"] = other.params["W"]
+    return layer
+
+
 def recorded():
     layer = Dense(SIZE)
     layer.backward = layer.backward
@@ -147,7 +178,9 @@ def recorded():
         (lambda: [s := Dense(SIZE), Skip([s])], 0),
         (lambda: [Skip([Dense(SIZE)]), Dense(SIZE)], 1),
         (lambda: [WeightRegularization(Dense(SIZE), l2=0.1), Dense(SIZE)], 1),
-        (lambda: [Doubled(SIZE), Dense(SIZE)], 1),
+        (lambda: [Doubled(SIZE), Dense(SIZE)], 0),  # a layer of a user
+        (lambda: [d := Dense(SIZE), Tied(d)], 0),
+        (lambda: [d := Dense(SIZE), tied(Dense(SIZE), d), Dense(SIZE)], 1),
         (lambda: [recorded(), Dense(SIZE)], 1),
     ],
 )
@@ -204,6 +237,38 @@ def test_an_optimizer_that_needs_the_whole_gradient_gets_it(optimizer, shared):
 
 
 @pytest.mark.usefixtures("small_models")
+@pytest.mark.parametrize("kind", [Dense, Sequential])
+def test_a_method_that_is_replaced_on_its_class_sees_whole_gradients(kind, monkeypatch):
+    plain = kind.weight_gradients
+    monkeypatch.setattr(kind, "weight_gradients", lambda self, *arguments: plain(self, *arguments))
+    assert not dense_kernels(built(Dense(SIZE)))
+
+
+@pytest.mark.usefixtures("small_models")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_is_trained_while_another_one_is_recorded(kind, shared):
+    one = trained(dense, 1)
+    with XRay(built(Dense(SIZE))):
+        assert_equal_up_to_rounding(trained(dense, Workers(2, kind)), one)
+    assert not shared
+
+
+@pytest.mark.usefixtures("small_models")
+@pytest.mark.parametrize("kind", KINDS[-1:])  # threads would share the optimizer's class
+def test_workers_agree_where_only_one_of_them_records(kind):
+    def work(group):
+        model = dense()
+        model.build((SIZE,), 0)
+        options = {"loss": MeanSquaredError(), "optimizer": Adam(0.01), "epochs": 2}
+        with XRay(model) if group.rank == 0 else contextlib.nullcontext():
+            fit(model, X, X, **options, batch_size=23, workers=group, verbose=False)
+        return model.parameters.copy()
+
+    found = run(work, 2, kind, capacity=10_000)
+    np.testing.assert_allclose(found, trained(dense, 1)[0], rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.usefixtures("small_models")
 def test_a_second_use_or_other_rows_are_an_error():
     model = built(Dense(SIZE))
 
@@ -211,11 +276,12 @@ def test_a_second_use_or_other_rows_are_an_error():
         memory = FactoredGradient(model, Adam(), group)
         memory.set_batch(8)
         W, x = model.layers[0].params["W"], X[: 8 // group.size]
-        with memory, pytest.raises(RuntimeError, match="with the rows of this worker"):
-            memory.product(W, X[:5], X[:5])
+        for wrong in ((X[:5], X[:5]), (x, x[:, :1])):  # NumPy would broadcast the second
+            with memory, pytest.raises(ShapeError, match=r"expects x \(4, 24\) and dy \(4, 24\)"):
+                memory.product(W, *wrong)
         with memory:
             memory.product(W, x, x)
-            with pytest.raises(RuntimeError, match="one use of each layer"):
+            with pytest.raises(RuntimeError, match="each layer is used once"):
                 memory.product(W, x, x)
 
     run(work, 2, "threads", capacity=model.parameters.size)

@@ -18,6 +18,7 @@ from scratchnet.numerics import (
     softmax,
     softplus,
     sum_log,
+    sum_of_squares,
     times_transposed,
 )
 
@@ -173,3 +174,12 @@ def test_sums_of_logarithms_of_products_are_the_sums_of_the_logarithms(size, dty
             assert_allclose(strictly(sum_log, q, least), expected, rtol=8 * eps)
     smallest = np.full((size, 5), eps, dtype)
     assert_allclose(strictly(sum_log, smallest), size * 5 * np.log(float(eps)), rtol=8 * eps)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (1, 1), (7,), (160, 800), (2, 40_000), (3, 4, 5)])
+def test_a_sum_of_squares_is_that_of_numpy(shape, rng):
+    """Also of almost equal numbers, where each addition rounds in the same direction."""
+    for d in (rng.standard_normal(shape, "float32"), np.full(shape, 0.7, "float32")):
+        expected = (d.astype("float64") ** 2).sum()
+        assert_allclose(strictly(sum_of_squares, d), expected, rtol=2e-6)
+        assert_allclose(strictly(sum_of_squares, d.T), expected, rtol=2e-6)

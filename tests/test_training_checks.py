@@ -6,7 +6,7 @@ from refusals import f32, model_of, refused, says
 
 from scratchnet.callbacks import Callback, Checkpoint, EarlyStopping, RaiseInterrupt
 from scratchnet.layers import Dense, Dropout, Flatten, Sequential, Sigmoid, Softmax, TimeDistributed
-from scratchnet.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
+from scratchnet.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from scratchnet.metrics import accuracy
 from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
@@ -280,3 +280,42 @@ def test_wrong_weights_of_the_validation_set_are_refused_before_the_first_update
     before = model.parameters.copy()
     refused(lambda: train(model, validation=(X, Y, weights)), words.replace("32", "1"))
     np.testing.assert_array_equal(model.parameters, before)
+
+
+class Around(Loss):
+    """A loss of a user that hands targets of its own to a loss of the library."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = BinaryCrossEntropy(from_logits=True)
+
+    def forward(self, prediction, target):
+        return self.inner.forward(prediction, 255 * target)
+
+    def backward(self, cache):
+        return self.inner.backward(cache)
+
+
+def test_a_loss_inside_the_loss_of_fit_checks_its_own_targets():
+    x = np.full((8, 3), 0.5, "float32")
+    model = Dense(3)
+    model.build((3,), 0)
+    with pytest.raises(ValueError, match=r"targets in \[0, 1\]; got 127.5"):
+        fit(model, x, x, loss=Around(), optimizer=SGD(0.1), verbose=False)
+
+
+def test_the_targets_of_fit_are_checked_once(monkeypatch):
+    counts = []
+    plain = BinaryCrossEntropy.check_target
+    monkeypatch.setattr(
+        BinaryCrossEntropy,
+        "check_target",
+        lambda self, target, shape: counts.append(len(target)) or plain(self, target, shape),
+    )
+    x = np.full((64, 3), 0.5, "float32")
+    for layers, from_logits in (([Dense(3), Sigmoid()], False), ([Dense(3)], True)):
+        model = Sequential(layers)
+        model.build((3,), 0)
+        loss = BinaryCrossEntropy(from_logits=from_logits)
+        fit(model, x, x, loss=loss, optimizer=SGD(0.1), batch_size=16, epochs=2, verbose=False)
+    assert counts == [64, 64]

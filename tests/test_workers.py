@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from scratchnet import factored_gradient
 from scratchnet.callbacks import Callback, Checkpoint
 from scratchnet.layers import (
+    GRU,
     LSTM,
     ActivityRegularization,
     BatchNormalization,
@@ -31,7 +33,8 @@ from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
 from scratchnet.optimizers import SGD, Adam, ClipByGlobalNorm
 from scratchnet.parallel import Alone, run
-from scratchnet.training import evaluate, fit, predict
+from scratchnet.training import evaluate, fit, predict, train_step
+from scratchnet.training_step import own_counter
 from scratchnet.workers import (
     Workers,
     gather_rows,
@@ -320,3 +323,50 @@ def test_mpiexec_exchanges_factors_as_threads_do(size, tmp_path, monkeypatch):
     for rank in range(size):
         with np.load(tmp_path / f"{rank}.npz") as found:
             np.testing.assert_array_equal(found["factors"], parameters)
+
+
+def test_workers_copy_the_optimizer_before_rank_0_counts_an_update():
+    optimizer, counts = Adam(), {}
+
+    def work(group):
+        if group.rank == 1:
+            time.sleep(0.05)
+        own = own_counter(optimizer, group)
+        counts[group.rank] = own.t
+        own.t += 1
+
+    run(work, 2, "threads")
+    assert counts == {0: 0, 1: 0}
+
+
+@every_kind
+def test_fit_goes_on_after_steps_by_hand_in_a_group(kind):
+    make, x = MODELS["dense"]
+    t = np.eye(3, dtype="float32")[LABELS]
+
+    def trained_by(workers):
+        model, shape = Sequential([Dense(9), ReLU(), Dense(3)]), (4,)
+        model.build(shape, 0)
+        options = {"loss": MeanSquaredError(), "optimizer": Adam(0.01)}
+        mine = slice(None) if workers == 1 else rows_of(workers, 48)
+        for _ in range(3):
+            arguments = options["loss"], options["optimizer"], x[:48][mine], t[:48][mine]
+            train_step(model, *arguments, workers=workers)
+        fit(model, x, t, **options, batch_size=16, workers=workers, verbose=False)
+        return model.parameters.copy()
+
+    found = run(trained_by, 2, kind, capacity=1000)
+    np.testing.assert_allclose(found, trained_by(1), rtol=1e-3, atol=2e-5)
+
+
+@every_kind
+def test_gradients_after_masked_steps_have_the_dtype_of_the_parameters(kind):
+    _, x = MODELS["recurrent"]
+
+    def trained_by(workers):
+        model = built(GRU(4, mask_value=0.0), Dense(3), shape=(6, 2))
+        options = {"loss": SoftmaxCrossEntropy(), "optimizer": Adam(), "verbose": False}
+        fit(model, x, LABELS, **options, workers=workers)
+        return model.parameters.copy()
+
+    np.testing.assert_allclose(trained_by(Workers(2, kind)), trained_by(1), rtol=1e-3, atol=2e-5)

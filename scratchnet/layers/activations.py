@@ -63,11 +63,11 @@ class LeakyReLU(Layer):
         self.negative_slope = check_float("LeakyReLU", "negative_slope", negative_slope, at_least=0)
 
     def forward(self, x, train=False):
+        # ten times faster than where(x > 0, x, a x)
         xp, a = xp_of(x), self.negative_slope
-        if a == 0:  # 0 times infinity would be NaN
-            return relu(x), x
-        y = a * x  # the larger of x and a x, if a <= 1: ten times faster than where(x > 0, ...)
-        return (xp.maximum if a <= 1 else xp.minimum)(x, y, out=y), x
+        if 0 < a <= 1:  # otherwise infinity, or the overflow of a x, would be in the way
+            return xp.maximum(x, a * x), x
+        return xp.maximum(x, 0) + a * xp.minimum(x, 0), x
 
     def backward(self, dy, x):
         return relu_backward(dy, x, self.negative_slope), {}

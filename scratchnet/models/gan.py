@@ -56,12 +56,12 @@ class _Facts(NamedTuple):
     """Properties of the networks of a GAN.
 
     Attributes
-        networks    D and G
+        parts       D, G and the loss
         one_pass    no sample has an influence on the others in D, and D draws no noise
         penalized   a layer of D or G adds a penalty to the loss
     """
 
-    networks: tuple[Layer, Layer]
+    parts: tuple[Layer, Layer, Any]
     one_pass: bool
     penalized: bool
 
@@ -161,15 +161,13 @@ class GAN:
 
     def _found(self):
         """The properties of the networks; found once, because it takes long."""
-        networks = self.discriminator, self.generator
-        if self._facts is None or any(
-            a is not b for a, b in zip(self._facts.networks, networks, strict=True)
-        ):
-            d, g = networks
+        parts = d, g, _ = self.discriminator, self.generator, self.loss
+        known = self._facts
+        if known is None or any(a is not b for a, b in zip(known.parts, parts, strict=True)):
             noise = any(layer.draws_noise for layer in d.named_layers().values())
             one_pass = splits_batch(d, self.loss) and not noise
             penalized = defines(d, "penalty") or defines(g, "penalty")
-            self._facts = _Facts(networks, one_pass, penalized)
+            self._facts = _Facts(parts, one_pass, penalized)
         return self._facts
 
     def _both_at_once(self, x, fake, factor):
@@ -342,7 +340,7 @@ class GAN:
             sums = [0, 0]
             own = [own_counter(o, group, run.group) for o in optimizers]
             memories = self.gradient_vectors(group)
-            with batch_rows(several=group.size > 1) as rows, known_targets():
+            with batch_rows(several=group.size > 1) as rows, known_targets(self.loss):
                 for batch, n in zip(steps, sizes, strict=True):
                     mine = rows.set(rows_of(group, n), n)
                     x_mine, y = part_of(x, batch, mine), None

@@ -212,7 +212,7 @@ class XRay:
         if not self._trained or w.size != self._size or _this_thread() != self._caller:
             return False
         vector = self._trained[0].vector
-        if vector is None or vector is w.base:
+        if vector is None or vector is w or vector is w.base:
             return vector is not None
         return on_host(w) and same_memory(w, self._trained[0].value)  # shared with other workers
 

@@ -94,3 +94,14 @@ def test_the_slope_from_y_has_the_stated_rounding_error(layer, a):
     near = x > -11
     assert (abs(slope - exact)[near] < 0.01 * exact[near]).all()
     assert not slope[x < -17.4].any() and slope[x > -17.3].all()
+
+
+def test_leaky_relu_at_the_ends_of_float32():
+    x = np.array([np.inf, -np.inf, np.nan, 1e38, -1e38, 0.0], "float32")
+    with np.errstate(all="raise"):
+        for a in (0.3, 1.0):
+            np.testing.assert_allclose(LeakyReLU(a)(x), np.where(x > 0, x, np.float32(a) * x))
+        np.testing.assert_array_equal(LeakyReLU(10.0)(x[3:4]), x[3:4])
+    with np.errstate(invalid="ignore"):  # 0 infinity
+        np.testing.assert_array_equal(LeakyReLU(0.0)(x[[0, 3, 4]]), [np.inf, x[3], 0])
+    assert LeakyReLU(0.5).forward(np.array(-2.0))[0] == -1

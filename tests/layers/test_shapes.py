@@ -25,6 +25,7 @@ from scratchnet.layers import (
     UpSampling2D,
     ZeroPadding2D,
 )
+from scratchnet.layers.shapes import ShapeError
 from scratchnet.losses import MeanSquaredError
 
 RNG = np.random.default_rng(0)
@@ -216,3 +217,17 @@ def test_a_layer_called_alone_takes_no_matrix_for_an_array():
 def test_sparse_rows_are_refused_with_the_way_to_go():
     model = model_of([Dense(2)], (5,))
     refused(lambda: model(scipy.sparse.csr_matrix(X)), "sparse", "toarray", error=TypeError)
+
+
+def test_a_check_of_the_shape_by_a_subclass_is_called():
+    class Positive(Dense):
+        def check_shape(self, x):
+            super().check_shape(x)
+            if x.min() < 0:
+                raise ShapeError("negative")
+
+    layer = Positive(2)
+    layer.build((3,), 0)
+    layer(np.ones((4, 3), "float32"))
+    with pytest.raises(ShapeError, match="negative"):
+        layer(-np.ones((4, 3), "float32"))

@@ -281,3 +281,11 @@ def test_errors_say_what_to_do():
         xray(small(), X)
     with pytest.raises(TypeError, match="model"):
         xray("model")
+
+
+def test_steps_on_every_device_are_recorded(xp, every_step):
+    model = small()
+    x, t = xp.asarray(X[:8]), xp.asarray(T[:8])
+    with XRay(model) as seen:
+        fit(model, x, t, loss=LOSS, optimizer=SGD(0.1), epochs=3, verbose=False)
+    assert len(seen.steps) == 3
