@@ -58,7 +58,7 @@ class _Facts(NamedTuple):
     Attributes
         parts       D, G and the loss
         one_pass    no sample has an influence on the others in D, and D draws no noise
-        penalized   a layer of D or G adds a penalty to the loss
+        penalized   a layer of D or G, or a method of a subclass of GAN, may add a penalty
     """
 
     parts: tuple[Layer, Layer, Any]
@@ -166,7 +166,8 @@ class GAN:
         if known is None or any(a is not b for a, b in zip(known.parts, parts, strict=True)):
             noise = any(layer.draws_noise for layer in d.named_layers().values())
             one_pass = splits_batch(d, self.loss) and not noise
-            penalized = defines(d, "penalty") or defines(g, "penalty")
+            own = any(getattr(type(self), m.__name__) is not m for m in GRADIENTS)
+            penalized = own or defines(d, "penalty") or defines(g, "penalty")
             self._facts = _Facts(parts, one_pass, penalized)
         return self._facts
 
@@ -222,14 +223,15 @@ class GAN:
             return 0.0, 0.0
         share, (of_d, of_g) = len(x) / (n or len(x)), memories or self.gradient_vectors(group)
         # with a penalty, whose gradient does not depend on da, all gradients are multiplied
-        of_loss, of_all = (1.0, share) if self._found().penalized else (share, 1.0)
+        in_loss = () if share == 1 or self._found().penalized else (share,)
+        of_all = 1.0 if in_loss else share
         with of_d:
-            loss_d, grads, caches = self.discriminator_gradients(x, z_d, of_loss)
+            loss_d, grads, caches = self.discriminator_gradients(x, z_d, *in_loss)
         optimizer_d.step(of_d.parameters, of_d.filled(grads, of_all), group)
         for cache in caches:
             d.update_running_stats(cache)
         with of_g:
-            loss_g, grads, cache = self.generator_gradients(z_g, of_loss)
+            loss_g, grads, cache = self.generator_gradients(z_g, *in_loss)
         optimizer_g.step(of_g.parameters, of_g.filled(grads, of_all), group)
         g.update_running_stats(cache)
         self._update_mean(optimizer_g.t, group)
@@ -383,6 +385,9 @@ class GAN:
         For a GAN with classes `labels` (n,) are the classes of the samples.
         """
         return (self.mean_generator or self.generator)(self.codes(n, seed, labels))
+
+
+GRADIENTS = GAN.discriminator_gradients, GAN.generator_gradients
 
 
 def _any_parameter(model):

@@ -6,7 +6,16 @@ from cases import bits
 from refusals import refused
 
 from scratchnet.callbacks import Callback, Checkpoint, EarlyStopping, RaiseInterrupt
-from scratchnet.layers import BatchNormalization, Dense, Dropout, LeakyReLU, Sequential, Tanh
+from scratchnet.layers import (
+    ActivityRegularization,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    LeakyReLU,
+    Sequential,
+    Tanh,
+)
+from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.models.gan import GAN
 from scratchnet.optimizers import SGD, Adam
 from scratchnet.parallel import run
@@ -210,3 +219,64 @@ def test_the_old_argument_is_refused_with_the_new_one():
     options = dict(optimizer_d=Adam(), optimizer_g=Adam())
     refused(lambda: small_gan().fit(X, **options, on_epoch=print), r"callbacks=\[\.\.\.\]")
     refused(lambda: small_gan().fit(X, **options, callbacks=print), "callbacks as a list")
+
+
+def plain_gan():
+    """A GAN whose D computes each sample alone."""
+    g, d = Sequential([Dense(5), Tanh(), Dense(6)]), Sequential([Dense(5), LeakyReLU(), Dense(1)])
+    g.build((3,), 1)
+    d.build((6,), 2)
+    return GAN(g, d)
+
+
+def pixels(n=8):
+    return np.random.default_rng(5).random((n, 6), "float32")
+
+
+def test_d_takes_two_passes_for_a_loss_that_is_set_later():
+    class Whole(BinaryCrossEntropy):
+        splits_batch = False
+
+    gan = plain_gan()
+    assert len(gan.discriminator_gradients(pixels(4), gan.codes(4, 3))[2]) == 1
+    gan.loss = Whole(from_logits=True)
+    assert len(gan.discriminator_gradients(pixels(4), gan.codes(4, 3))[2]) == 2
+
+
+def test_the_factor_of_a_loss_does_not_scale_a_penalty():
+    """Each worker of two has half of the gradient of the loss and of the penalty."""
+    x, gradients = pixels(8), []
+    for penalized in (False, True):
+        gan = plain_gan()
+        if penalized:
+            gan = GAN(gan.generator, Sequential([ActivityRegularization(l2=0.1), Dense(1)]))
+            gan.discriminator.build(x.shape[1:], 1)
+        assert gan._found().penalized == penalized
+        z = gan.codes(8, 3)
+        whole = gan.generator_gradients(z)[1]
+        halves = [gan.generator_gradients(z, 0.5)[1], gan.generator_gradients(z, 0)[1]]
+        for name, g in whole.items():
+            np.testing.assert_allclose(halves[0][name], (g + halves[1][name]) / 2, atol=1e-6)
+        gradients.append(max(abs(g).max() for g in halves[1].values()))
+    assert gradients[0] == 0 < gradients[1]
+
+
+@pytest.mark.parametrize("penalized", [False, True])
+def test_a_gan_with_gradients_of_its_own_trains_on_workers(penalized):
+    class Own(GAN):
+        def generator_gradients(self, z):
+            return super().generator_gradients(z)
+
+    x, results = pixels(32), []
+    for kind, workers in ((GAN, 1), (GAN, 2), (Own, 1), (Own, 2)):
+        gan = plain_gan()
+        gan = kind(gan.generator, gan.discriminator)
+        if penalized:
+            d = Sequential([ActivityRegularization(l2=0.1), Dense(1)])
+            d.build(x.shape[1:], 1)
+            gan.discriminator = d
+        options = {"optimizer_d": Adam(), "optimizer_g": Adam(), "batch_size": 16}
+        gan.fit(x, **options, workers=Workers(workers, "threads"), verbose=False)
+        results.append(np.append(gan.generator.parameters, gan.discriminator.parameters))
+    for found in results[1:]:
+        np.testing.assert_allclose(found, results[0], rtol=1e-4, atol=1e-5)

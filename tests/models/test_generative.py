@@ -21,7 +21,7 @@ from scratchnet.layers import (
     Tanh,
     WeightRegularization,
 )
-from scratchnet.losses import BinaryCrossEntropy, KLToStandardNormal, Loss
+from scratchnet.losses import KLToStandardNormal, Loss
 from scratchnet.models.gan import GAN
 from scratchnet.models.vae import VAE
 from scratchnet.numerics import logsumexp, softplus
@@ -397,31 +397,3 @@ def test_a_discriminator_that_ends_in_a_sigmoid_causes_a_warning():
     d.build((6,), 0)
     with pytest.warns(UserWarning, match="Sigmoid before BinaryCrossEntropy, which expects logits"):
         GAN(g, d).fit(pixels(), optimizer_d=Adam(), optimizer_g=Adam())
-
-
-def test_d_takes_two_passes_for_a_loss_that_is_set_later():
-    class Whole(BinaryCrossEntropy):
-        splits_batch = False
-
-    gan = small_gan()
-    assert len(gan.discriminator_gradients(pixels(4), gan.codes(4, 3))[2]) == 1
-    gan.loss = Whole(from_logits=True)
-    assert len(gan.discriminator_gradients(pixels(4), gan.codes(4, 3))[2]) == 2
-
-
-def test_the_factor_of_a_loss_does_not_scale_a_penalty():
-    """Each worker of two has half of the gradient of the loss and of the penalty."""
-    x, gradients = pixels(8), []
-    for penalized in (False, True):
-        gan = small_gan()
-        if penalized:
-            gan = GAN(gan.generator, Sequential([ActivityRegularization(l2=0.1), Dense(1)]))
-            gan.discriminator.build(x.shape[1:], 1)
-        assert gan._found().penalized == penalized
-        z = gan.codes(8, 3)
-        whole = gan.generator_gradients(z)[1]
-        halves = [gan.generator_gradients(z, 0.5)[1], gan.generator_gradients(z, 0)[1]]
-        for name, g in whole.items():
-            np.testing.assert_allclose(halves[0][name], (g + halves[1][name]) / 2, atol=1e-6)
-        gradients.append(max(abs(g).max() for g in halves[1].values()))
-    assert gradients[0] == 0 < gradients[1]
