@@ -165,13 +165,13 @@ def by_loop(loop: Any, x: Array, out: Array | None = None) -> Array | None:
     if not _is_large(x):
         return None
     y = np.empty(x.shape, number) if out is None else out
-    if y.shape != x.shape or not y.flags.carray:
+    if not y.flags.carray:
         return None
     flat: tuple[Array, ...]
     if out is None and x.flags.carray:
         flat = x.reshape(-1), y.reshape(-1)
     else:
-        if y is not x:  # which may be a part of y
+        if y is not x:  # another shape is an error here; x may be a part of y
             np.copyto(y, x)
         loop, flat = IN_PLACE[loop], (y.reshape(-1),)
     machine_code = compiled(loop, *flat)

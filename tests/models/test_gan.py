@@ -275,7 +275,7 @@ def test_a_gan_with_gradients_of_its_own_trains_on_workers(penalized):
             d = Sequential([ActivityRegularization(l2=0.1), Dense(1)])
             d.build(x.shape[1:], 1)
             gan.discriminator = d
-        options = {"optimizer_d": Adam(), "optimizer_g": Adam(), "batch_size": 16}
+        options = {"optimizer_d": SGD(0.1), "optimizer_g": SGD(0.1), "batch_size": 16}
         gan.fit(x, **options, workers=Workers(workers, "threads"), verbose=False)
         results.append(np.append(gan.generator.parameters, gan.discriminator.parameters))
     for found in results[1:]:
