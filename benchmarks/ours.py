@@ -112,7 +112,6 @@ class OnWorkers:
     def timed(self, lead, n):
         """Time n steps: {"seconds"} on rank 0 between barriers, {"cpu"} seconds of all workers."""
         from scratchnet.batch_rows import batch_rows
-        from scratchnet.loss_base import known_targets
         from scratchnet.parallel import run
         from scratchnet.training_step import own_counter
         from scratchnet.workers import compile_loops, rows_of, share
@@ -122,7 +121,7 @@ class OnWorkers:
         def work(group):
             member = group if group.kind == "mpi" else None  # whose optimizers are its own
             own = [own_counter(optimizer, group, member) for optimizer in task.optimizers]
-            with batch_rows(several=group.size > 1) as rows, known_targets():
+            with batch_rows(several=group.size > 1) as rows:
                 step = task.step_of(group, rows.set(rows_of(group, samples), samples), own)
                 for _ in range(lead):
                     step()

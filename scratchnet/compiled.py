@@ -6,10 +6,10 @@ once. In Python such a loop takes hundreds of times as long; Numba compiles it t
 
     pip install "scratchnet[numba]"
 
-The loops of this module and of `compiled_layers` have the bits of their NumPy forms: the same
-operations in the same order, which Numba neither reorders nor joins to one with a single rounding.
-Those of `compiled_functions` are equal up to rounding. Machine code is kept in a folder of Numba's,
-where the next process finds it.
+The loops of this module and the backward passes of `compiled_layers` have the bits of their NumPy
+forms: the same operations in the same order, which Numba neither reorders nor joins to one with a
+single rounding. Loops with functions of `compiled_functions` are equal up to rounding. Machine code
+is kept in a folder of Numba's, where the next process finds it.
 """
 
 import functools

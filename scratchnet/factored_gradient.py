@@ -31,7 +31,7 @@ from scratchnet.layers.sequential import Sequential
 from scratchnet.layers.shapes import ShapeError
 from scratchnet.optimizer_base import Optimizer
 from scratchnet.parallel import Group
-from scratchnet.parallel.group import chunks
+from scratchnet.parallel.group import in_chunks
 from scratchnet.workers import rows_of
 
 LARGE = 1 << 19  # parameters of a model; in a smaller one the time of the calls counts
@@ -149,20 +149,20 @@ class FactoredGradient(GradientVector):
             if not _equal_on_all(group, [p in self.kernels for p in self._parameters]):
                 self.kernels = set()
         self._plan = Plan({}, [slice(0)] * group.size, group, 0)  # of the present batch
-        self._plans: dict[tuple[int, int], Plan] = {}
+        self._plans: dict[int, Plan] = {}
         self._product = np.empty(0, self.parameters.dtype)
 
-    def set_batch(self, n: int, copies: int = 1) -> None:
+    def set_batch(self, n: int) -> None:
         if self.kernels:
-            if (n, copies) not in self._plans:
-                self._plans[n, copies] = self._new_plan(n, copies)
-            self._plan = self._plans[n, copies]
+            if n not in self._plans:
+                self._plans[n] = self._new_plan(n)
+            self._plan = self._plans[n]
 
-    def _new_plan(self, n, copies):
+    def _new_plan(self, N):
         """The plan for a batch; without factors, if they are larger or a worker has no rows."""
         group, w, factors, start = self.group, self.parameters, {}, 0
-        N, samples = n * copies, [rows_of(group, n, rank) for rank in range(group.size)]
-        kernels = self.kernels if n >= group.size else ()
+        rows = [rows_of(group, N, rank) for rank in range(group.size)]
+        kernels = self.kernels if N >= group.size else ()
         common = [group.common(i, w.size, w.dtype) for i in range(2)]
         for p in self._parameters:
             if p in kernels and N <= min(p.value.shape):  # both fit into the place of W
@@ -172,7 +172,6 @@ class FactoredGradient(GradientVector):
                 )
                 factors[p] = Factors(x, dy, start, start + p.value.size)
             start += p.value.size
-        rows = [slice(s.start * copies, s.stop * copies) for s in samples]
         return Plan(factors, rows, group, w.size)
 
     def product(self, parameter: Any, x: Array, dy: Array) -> Array:
@@ -216,8 +215,7 @@ class FactoredGradient(GradientVector):
             group.share_rows(f.dy, plan.rows)
         received = group.exchange(g, plan.wanted)
         for s, vectors in zip(plan.wanted[group.rank], received, strict=True):
-            for c in chunks(s, chunk):
-                yield c, [vector[c.start - s.start : c.stop - s.start] for vector in vectors]
+            yield from in_chunks(s, vectors, chunk)
         for s, x, dy, first in plan.products:
             yield s, [self._times(x, dy)[first : first + s.stop - s.start]]
 

@@ -13,7 +13,7 @@ from scratchnet.backend import Array, on_host, to_device, xp_of
 from scratchnet.clipping import Clip
 from scratchnet.compiled import compiled, flush_loop
 from scratchnet.hints import WithHints
-from scratchnet.parallel.group import CHUNK, Alone, Group, chunks, sum_in_order
+from scratchnet.parallel.group import CHUNK, Alone, Group, in_chunks, sum_in_order
 from scratchnet.schedules import Schedule, rate_at
 from scratchnet.validation import check_float
 
@@ -133,7 +133,7 @@ class Optimizer(WithHints):
         if self.clip is None:
             chunked = (all_to_all or group.all_to_all)(g, size)
         else:
-            chunked = ((s, [g[s]]) for s in chunks(mine, size))
+            chunked = in_chunks(mine, [g[mine]], size)
         for s, gradients in chunked:
             vectors = [v[s] for v in slots.values()]
             if len(gradients) > MOST_PARTS:

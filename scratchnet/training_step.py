@@ -106,9 +106,9 @@ class TrainingStep:
         factors: bool = False,
     ):
         self.model, self.loss, self.optimizer, self.group = model, loss, optimizer, group
-        self.memory = GradientVector(model, group)
-        if factors:
-            self.memory = FactoredGradient(model, optimizer, group)
+        self.memory = (
+            FactoredGradient(model, optimizer, group) if factors else GradientVector(model, group)
+        )
         self._later: GradientVector | None = None
         self.masks_steps = masks_steps(model)
         self.sigmoid = sigmoid_before(model, loss)

@@ -89,13 +89,8 @@ class GradientVector:
         """The gradient x^T dy (D, M) of a dense layer's W, see `kernel_gradient`."""
         return xp_of(x).matmul(x.T, dy, out=self.take(parameter))
 
-    def set_batch(self, n: int, copies: int = 1) -> None:
-        """Take note of the next batch, for `scratchnet.factored_gradient`.
-
-        Parameters
-            n        samples of the batch, of all workers
-            copies   rows that layers get for each sample
-        """
+    def set_batch(self, n: int) -> None:
+        """Take note of the samples n of the next batch, for `scratchnet.factored_gradient`."""
 
     def filled(self, grads: dict[str, Array], factor: float = 1.0) -> Array:
         """The vector, after copying the gradients {path: array} that are not in their places.

@@ -117,9 +117,7 @@ class Group:
         """
         stretches = [self.stretch(len(vector), rank) for rank in range(self.size)]
         (parts,) = self.exchange(vector, [[s] for s in stretches])
-        start = stretches[self.rank].start
-        for s in chunks(stretches[self.rank], chunk):
-            yield s, [part[s.start - start : s.stop - start] for part in parts]
+        yield from in_chunks(stretches[self.rank], parts, chunk)
 
     def exchange(
         self, vector: np.ndarray, wanted: Sequence[Sequence[slice]]
@@ -292,6 +290,18 @@ def chunks(stretch: slice, size: int) -> Iterator[slice]:
     """
     for start in range(stretch.start, stretch.stop, size):
         yield slice(start, min(start + size, stretch.stop))
+
+
+def in_chunks(
+    stretch: slice, parts: Sequence[np.ndarray], size: int
+) -> Iterator[tuple[slice, list[np.ndarray]]]:
+    """Yield the `chunks` of a stretch, each with its numbers of parts that cover the stretch.
+
+    >>> list(in_chunks(slice(10, 13), [np.arange(3)], 2))
+    [(slice(10, 12, None), [array([0, 1])]), (slice(12, 13, None), [array([2])])]
+    """
+    for s in chunks(stretch, size):
+        yield s, [part[s.start - stretch.start : s.stop - stretch.start] for part in parts]
 
 
 def sum_in_order(vectors: Sequence[np.ndarray], out: np.ndarray | None = None) -> np.ndarray:
