@@ -7,7 +7,9 @@ import platform
 
 def machine():
     """Processor, cores, system and load average, which a timing has to be reported with."""
-    return {"cpu": _cpu(), "cores": cores(), "system": platform.platform(), "load": load()}
+    found = {"cpu": _cpu(), "cores": cores(), "system": platform.platform(), "load": load()}
+    kernel = os.environ.get("OPENBLAS_CORETYPE")  # the peers have a BLAS of their own
+    return found | ({"OPENBLAS_CORETYPE": kernel} if kernel else {})
 
 
 def load():

@@ -11,7 +11,9 @@ def show(lines):
 
 def processor(machine):
     """The machine in one line."""
-    return f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"
+    kernel = machine.get("OPENBLAS_CORETYPE")
+    limit = f", OPENBLAS_CORETYPE={kernel} (unset it: it slows NumPy alone)" if kernel else ""
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}{limit}"
 
 
 def head(everything):

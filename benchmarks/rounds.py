@@ -15,9 +15,9 @@ from benchmarks import memory
 
 WARM_UP = 20  # steps after building, at most: compilation, first touches of memory
 WARM_UP_SECONDS = 1.0
-LEAD = 4  # steps before each round's clock starts, at most: caches, threads that sleep, processes
-# that copy the pages they write to
-LEAD_SECONDS = 0.1
+# before each round's clock starts: caches, threads that sleep, processes that copy the pages they
+# write to. In `fit` a worker makes hundreds of steps, all those of an epoch
+LEAD_SECONDS = 0.05
 MIN_STEPS = 2  # of a round
 
 
@@ -73,7 +73,7 @@ class Rounds:
 
     def round(self, seconds):
         """Time a round of about so many seconds: {"ms" of a step, "cores", "steps", "mb"}."""
-        lead = max(1, min(LEAD, math.ceil(LEAD_SECONDS / self.seconds)))
+        lead = math.ceil(LEAD_SECONDS / self.seconds)
         n = max(MIN_STEPS, math.ceil(seconds / self.seconds))
         result = self._timed(lead, n)
         cores = result["cpu"] / result["seconds"]

@@ -38,7 +38,10 @@ def findings() -> Iterator[tuple[str, str]]:
     for pool in {pool["filepath"]: pool for pool in pools}.values():
         owner = os.path.basename(os.path.dirname(pool["filepath"]))  # numpy.libs, scipy.libs
         api, version, threads = pool["internal_api"], pool["version"], pool["num_threads"]
-        yield "BLAS", f"{api} {version}, {threads} threads ({owner})"
+        kernel = f", kernel {pool['architecture']}" if "architecture" in pool else ""
+        yield "BLAS", f"{api} {version}{kernel}, {threads} threads ({owner})"
+    if kernel := os.environ.get("OPENBLAS_CORETYPE"):
+        yield "", f"OPENBLAS_CORETYPE={kernel} is set: without it products may be twice as fast"
     if not pools:
         yield "BLAS", "unknown to threadpoolctl"
     yield "Numba", numba_description()

@@ -64,7 +64,13 @@ def test_the_best_peer_is_the_one_with_the_shortest_time():
 def test_the_page_has_every_table_and_the_figure(tmp_path):
     times = {label: timing(ms) for label, ms in ((speedup.ALONE, 3.0), ("2 processes", 2.0))}
     everything = {
-        "machine": {"cpu": "processor", "cores": 2, "system": "Linux", "load": [0.5]},
+        "machine": {
+            "cpu": "processor",
+            "cores": 2,
+            "system": "Linux",
+            "load": [0.5],
+            "OPENBLAS_CORETYPE": "Haswell",
+        },
         "settings": {"rounds": 9, "seconds": 0.25},
         "contestants": {"scratchnet": {"numpy": "2.0"}},
         "skipped": {"keras on tensorflow": "is not installed"},
@@ -74,6 +80,7 @@ def test_the_page_has_every_table_and_the_figure(tmp_path):
     results.write(everything, tmp_path / "results.md", tmp_path / "images/rows.png")
     text = (tmp_path / "results.md").read_text()
     assert "(images/rows.png)" in text and (tmp_path / "images/rows.png").stat().st_size
+    assert "OPENBLAS_CORETYPE=Haswell (unset it" in text
     for part in ("processor, 2 cores", "numpy 2.0", "is not installed", "## 2 threads", "1.50"):
         assert part in text
     assert "geometric mean 1.000; at most 1.00 in 1 rows; worst row unpooling" in text

@@ -153,6 +153,21 @@ def test_doctor_shows_versions_arithmetic_and_folders(capsys, monkeypatch, tmp_p
     assert str(cache_dir()) in found["cache"]
 
 
+@pytest.mark.parametrize("kernel", [None, "Haswell"])
+def test_doctor_says_if_the_kernel_of_openblas_is_a_choice_of_the_environment(
+    capsys, monkeypatch, kernel
+):
+    pool = {"user_api": "blas", "filepath": "a/numpy.libs/b", "internal_api": "openblas"}
+    pool |= {"version": "0.3.31", "num_threads": 2, "architecture": "Haswell"}
+    monkeypatch.setattr("scratchnet.doctor.threadpool_info", lambda: [pool])
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    if kernel:
+        monkeypatch.setenv("OPENBLAS_CORETYPE", kernel)
+    found = doctor(capsys)
+    assert found["BLAS"] == "openblas 0.3.31, kernel Haswell, 2 threads (numpy.libs)"
+    assert ("OPENBLAS_CORETYPE=Haswell is set" in found.get("", "")) == bool(kernel)
+
+
 def test_doctor_says_in_one_sentence_why_there_is_no_gpu(capsys, monkeypatch):
     monkeypatch.setattr("scratchnet.doctor.gpu_problem", lambda: "no driver in this test")
     assert doctor(capsys)["GPU"] == "not usable: no driver in this test"

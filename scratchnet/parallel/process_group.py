@@ -149,7 +149,7 @@ class Workers:
 
     def start(self, work: Callable[[Group], Any]) -> ProcessGroup:
         """Fork the processes; return the group of rank 0."""
-        parent, prctl = os.getpid(), _prctl()
+        parent, prctl, core = os.getpid(), _prctl(), _place_among_cores()
         _flush()  # or each process would write what is waiting here
         with _no_ctrl_c(), contextlib.ExitStack() as opened:
             pipes = {}
@@ -162,18 +162,20 @@ class Workers:
                 if not pid:
                     if prctl is not None:
                         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-                    self._run_worker(rank, parent, pipes, work)
+                    self._run_worker(rank, parent, core, pipes, work)
                 self.running[rank] = pid
             opened.pop_all()
             self.group = self._join(0, pipes, self.look)
         return self.group
 
-    def _run_worker(self, rank, parent, pipes, work):
+    def _run_worker(self, rank, parent, core, pipes, work):
         """All that a forked process does; it never returns."""
         status = FAILED
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)  # no handler of the parent
             gc.freeze()  # objects of the parent: their finalizers are not for this process
+            if core is not None:
+                _move_to_core(core + rank)
 
             def check():
                 if os.getppid() != parent:
@@ -279,7 +281,34 @@ def _flush():
 
 def _prctl():
     """Linux' function prctl, or None."""
-    return ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+    return _libc("prctl")
+
+
+def _libc(name):
+    """A function of Linux' C library, or None."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
+
+
+def _place_among_cores():
+    """Place of the core that runs this thread among those that it may use; None if unknown."""
+    sched_getcpu = _libc("sched_getcpu")
+    if sched_getcpu is None:
+        return None
+    core, allowed = sched_getcpu(), sorted(os.sched_getaffinity(0))
+    return allowed.index(core) if core in allowed else None
+
+
+def _move_to_core(i):
+    """Let this process go on at core i of those that it may use, counted modulo their number.
+
+    A forked process often begins on the core of its parent. The system moves it when it notices,
+    after 5 to 20 milliseconds in which the two workers wait for each other. Afterwards the process
+    may use all cores again.
+    """
+    allowed = os.sched_getaffinity(0)
+    with contextlib.suppress(OSError):  # not allowed: the process stays where it is
+        os.sched_setaffinity(0, {sorted(allowed)[i % len(allowed)]})
+        os.sched_setaffinity(0, allowed)
 
 
 def _fork():
