@@ -3,6 +3,8 @@
 It has a training step of its own, so its methods give that step instead of a model and a loss.
 """
 
+import contextlib
+
 import numpy as np
 
 CODE, UNITS, PIXELS, SLOPE = 100, 256, 784, 0.2
@@ -18,15 +20,19 @@ class Training:
         self.models, self.optimizers = [gan.discriminator, gan.generator], optimizers
         self.loss, self.samples = gan.loss, len(x)
 
-    def step_of(self, group, mine, optimizers):
-        """Function that makes one step as a worker of the group, with the rows `mine`."""
+    @contextlib.contextmanager
+    def steps(self, group, mine, optimizers):
+        """Context with a function that makes one step as a worker of the group, with these rows."""
+        from scratchnet.loss_base import known_targets
+
         x, memories = self.x[mine], self.gan.gradient_vectors(group)
 
         def step():  # the codes are the worker's rows of those of the batch
             z_d, z_g = (self.gan.codes(len(x), self.rng) for _ in range(2))
             self.gan.train_step(x, z_d, z_g, *optimizers, group, self.samples, memories)
 
-        return step
+        with known_targets(self.loss):  # they are ones and zeros
+            yield step
 
 
 class Adversaries:

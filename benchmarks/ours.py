@@ -1,5 +1,6 @@
 """Steps of scratchnet on its workers, and as their lower bound the matrix products alone."""
 
+import contextlib
 import platform
 import time
 
@@ -81,14 +82,17 @@ class Training:
         self.models, self.optimizers = [model], [Adam(LEARNING_RATE)]
         self.loss, self.x, self.target, self.samples = loss, x, target, len(x)
 
-    def step_of(self, group, mine, optimizers):
-        """Function that makes one step as a worker of the group, with the rows `mine`."""
+    @contextlib.contextmanager
+    def steps(self, group, mine, optimizers):
+        """Context with a function that makes one step as a worker of the group, with these rows."""
+        from scratchnet.loss_base import known_targets
         from scratchnet.training_step import TrainingStep
 
         (model,), (optimizer,) = self.models, optimizers
         x, target = self.x[mine], self.target[mine]
         step = TrainingStep(model, self.loss, optimizer, group, factors=True)
-        return lambda: step(x, target, self.samples)
+        with known_targets(*step.losses):  # `fit` checks all targets before the first step
+            yield lambda: step(x, target, self.samples)
 
 
 class OnWorkers:
@@ -122,16 +126,17 @@ class OnWorkers:
             member = group if group.kind == "mpi" else None  # whose optimizers are its own
             own = [own_counter(optimizer, group, member) for optimizer in task.optimizers]
             with batch_rows(several=group.size > 1) as rows:
-                step = task.step_of(group, rows.set(rows_of(group, samples), samples), own)
-                for _ in range(lead):
-                    step()
-                group.barrier()
-                began, began_cpu = time.perf_counter(), _cpu_seconds(group)
-                for _ in range(n):
-                    step()
-                cpu = _cpu_seconds(group) - began_cpu
-                group.barrier()
-                seconds = time.perf_counter() - began
+                mine = rows.set(rows_of(group, samples), samples)
+                with task.steps(group, mine, own) as step:
+                    for _ in range(lead):
+                        step()
+                    group.barrier()
+                    began, began_cpu = time.perf_counter(), _cpu_seconds(group)
+                    for _ in range(n):
+                        step()
+                    cpu = _cpu_seconds(group) - began_cpu
+                    group.barrier()
+                    seconds = time.perf_counter() - began
             return group.all_reduce([seconds * (group.rank == 0), cpu, self._mb(group)])
 
         compile_loops(task.models)
@@ -192,14 +197,15 @@ class Products:
                     jobs = [best_chunks(product, max(1, n // size), d, m) for n, d, m in forms]
                     self.jobs.append(min(jobs, key=seconds))
 
-    def step_of(self, group, mine, optimizers):
-        """Function that computes all products of a worker once."""
+    @contextlib.contextmanager
+    def steps(self, group, mine, optimizers):
+        """Context with a function that computes all products of a worker once."""
 
         def step():
             for job in self.jobs:
                 job()
 
-        return step
+        yield step
 
 
 def forward(x, W, y, dW):

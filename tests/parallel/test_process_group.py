@@ -216,7 +216,7 @@ def test_a_failed_fork_ends_the_workers_that_run(monkeypatch):
 
 
 def test_each_process_begins_on_a_core_of_its_own(monkeypatch):
-    allowed, calls = {3, 5, 8}, shared_zeros((4, 2), np.int64)  # of each rank: cores, number of them
+    allowed, calls = {3, 5, 8}, shared_zeros((4, 2), np.int64)  # (first core, cores) of each rank
     monkeypatch.setattr(process_group, "_place_among_cores", lambda: 1)  # rank 0 is on core 5
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed)
 
