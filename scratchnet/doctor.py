@@ -40,8 +40,8 @@ def findings() -> Iterator[tuple[str, str]]:
         api, version, threads = pool["internal_api"], pool["version"], pool["num_threads"]
         kernel = f", kernel {pool['architecture']}" if "architecture" in pool else ""
         yield "BLAS", f"{api} {version}{kernel}, {threads} threads ({owner})"
-    if kernel := os.environ.get("OPENBLAS_CORETYPE"):
-        yield "", f"OPENBLAS_CORETYPE={kernel} is set: without it products may be twice as fast"
+    if chosen := os.environ.get("OPENBLAS_CORETYPE"):
+        yield "", f"OPENBLAS_CORETYPE={chosen} is set: without it products may be twice as fast"
     if not pools:
         yield "BLAS", "unknown to threadpoolctl"
     yield "Numba", numba_description()
