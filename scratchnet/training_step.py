@@ -12,7 +12,7 @@ parts, weighted by their numbers of samples:
     dL/dw = sum over parts of (samples in part / samples in batch) * dL_part/dw
 
 Within a worker the rows of a convolutional model are computed in shards, one after the other: the
-images of a shard stay in a core's cache between two layers, unless 16 of them are larger than that.
+images of a shard stay in a core's cache between two layers, unless a single one is larger than that.
 """
 
 import copy
@@ -43,7 +43,7 @@ from scratchnet.workers import (
 )
 
 SHARD = 32 * 28 * 28  # pixels of the images in a shard: 32 of MNIST's
-FEWEST = 16  # images in a shard: with fewer, the time of the calls counts
+FEWEST = 8  # images in a shard, unless they are large: with fewer, the time of the calls counts
 
 
 def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
@@ -60,7 +60,8 @@ def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
     [slice(0, 30, None), slice(30, 60, None)]
     """
     whole = [slice(0, len(x))]
-    size = max(FEWEST, SHARD // math.prod(x.shape[1:3]))
+    pixels = math.prod(x.shape[1:3])
+    size = max(SHARD // pixels, min(FEWEST, 2 * SHARD // pixels), 1)  # images
     if len(x) <= size * 4 // 3 or not on_host(x) or not splits_batch(model, loss):
         return whole
     layers = model.named_layers().values()

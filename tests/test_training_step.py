@@ -108,10 +108,11 @@ def test_a_batch_is_cut_into_nearly_equal_shards(n, edges):
     assert shards(autoencoder(), LOSS, x) == expected
 
 
-def test_large_images_make_small_shards_but_not_of_few_images():
+def test_large_images_make_small_shards_of_few_images_only_if_they_are_very_large():
     model = built(Sequential([Conv2D(2, 3)]), (None, None, 1))
-    cut = [len(shards(model, LOSS, np.zeros((60, n, n, 1), "float32"))) for n in (14, 35, 56, 112)]
-    assert cut == [1, 3, 4, 4]
+    sides = 14, 35, 56, 64, 112, 160, 300
+    cut = [len(shards(model, LOSS, np.zeros((60, n, n, 1), "float32"))) for n in sides]
+    assert cut == [1, 3, 8, 8, 15, 60, 60]  # 60, 20, 8, 8, 4, 1 and 1 images
 
 
 @pytest.mark.parametrize(
