@@ -51,11 +51,13 @@ def numba_problem() -> str | None:
     return None
 
 
-def compiled(loop: Callable, *arrays: Array, gradients: int = 0) -> Callable | None:
+def compiled(
+    loop: Callable, *arrays: Array, gradients: int = 0, least: int | None = None
+) -> Callable | None:
     """The loop as machine code, or None where NumPy is to be used.
 
-    None without Numba, for arrays on a GPU, for fewer than 4096 numbers, and for arrays that are
-    not contiguous, writable and of one dtype, float32 or float64. The first call compiles the loop
+    None without Numba, for arrays on a GPU, for a short first array, and for arrays that are not
+    contiguous, writable and of one dtype, float32 or float64. The first call compiles the loop
     for this dtype, which takes about half a second. The loop gives no warning of an overflow or of
     an invalid value.
 
@@ -65,9 +67,11 @@ def compiled(loop: Callable, *arrays: Array, gradients: int = 0) -> Callable | N
         arrays      the arrays of a call, or others like them
         gradients   length of the tuple of vectors that is the loop's second argument; 0: the second
                     argument is no tuple
+        least       numbers of the first array, at least; None: LEAST
     """
     char, axes = arrays[0].dtype.char, []
-    if arrays[0].size < LEAST or char not in FLOATS or numba_problem():
+    least = LEAST if least is None else least
+    if arrays[0].size < least or char not in FLOATS or numba_problem():
         return None
     for a in arrays:
         if type(a) is not np.ndarray or a.dtype.char != char or not a.flags.carray:

@@ -1,17 +1,20 @@
 """Parts of layers as loops for `compiled`.
 
 Backward passes have the bits of their NumPy forms. `lstm_step_loop`, with the functions of
-`compiled_functions`, is equal to `LSTM.step` up to rounding.
+`compiled_functions`, is equal to `LSTM.step` up to rounding. The two loops of an LSTM are looked up
+once for a pass over a sequence, because a look-up takes as long as a step of few units.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.compiled import LEAST, compiled, helper
-from scratchnet.compiled_functions import ZERO, number, sigmoid, tanh
+from scratchnet.compiled_functions import ONE, ZERO, number, sigmoid, tanh
 
+LEAST_OF_A_STEP = 1 << 8  # numbers of the gates; a step is computed for each time of a sequence
 TANH, RELU, SIGMOID = number(0), number(1), number(2)  # functions phi of `lstm_step_loop`
 
 
@@ -55,13 +58,29 @@ def activate(x, y, phi):
             y[k] = sigmoid(x[k])
 
 
+@helper
+def times_slope(x, y, d, phi):
+    """Write d = x phi'(a) for vectors, with the derivative computed from y = phi(a)."""
+    if phi == TANH:
+        for k in range(x.size):
+            d[k] = x[k] * (ONE - y[k] * y[k])
+    elif phi == RELU:
+        for k in range(x.size):
+            d[k] = x[k] * (ONE if y[k] > ZERO else ZERO)
+    else:
+        for k in range(x.size):
+            d[k] = x[k] * (y[k] * (ONE - y[k]))
+
+
 def lstm_step_loop(blocks, c, h_new, c_new, phi):
-    """Compute `LSTM.step`, operation by operation, for blocks (5, K) and states (K,).
+    """Compute `LSTM.step`, operation by operation, for blocks (5, M, N) and states (M, N).
 
     Each loop has few arrays, because a processor computes several numbers at once only where it is
     known that no array overlaps another one.
     """
-    i, f, g, o, phi_c = blocks[0], blocks[1], blocks[2], blocks[3], blocks[4]
+    i, f, g = blocks[0].reshape(-1), blocks[1].reshape(-1), blocks[2].reshape(-1)
+    o, phi_c, c = blocks[3].reshape(-1), blocks[4].reshape(-1), c.reshape(-1)
+    h_new, c_new = h_new.reshape(-1), c_new.reshape(-1)
     for k in range(c.size):
         i[k] = sigmoid(i[k])
     for k in range(c.size):
@@ -77,40 +96,82 @@ def lstm_step_loop(blocks, c, h_new, c_new, phi):
         h_new[k] = o[k] * phi_c[k]
 
 
-def lstm_step_backward_loop(da, dc, dh, slope_of_c, f):
-    """Compute `LSTM.step_backward`, operation by operation, for da (4, K) and states (K,)."""
-    for k in range(dc.size):
+def lstm_step_backward_loop(da, dc, dh, blocks, c, phi):
+    """Compute the `slopes` of one step of `LSTM`, and its `step_backward`, operation by operation.
+
+    da is (4, M, N), blocks (5, M, N); c, before the step, and the gradients dc and dh are (M, N).
+    """
+    i, f, g = blocks[0].reshape(-1), blocks[1].reshape(-1), blocks[2].reshape(-1)
+    o, phi_c, c = blocks[3].reshape(-1), blocks[4].reshape(-1), c.reshape(-1)
+    da_i, da_f = da[0].reshape(-1), da[1].reshape(-1)
+    da_g, da_o = da[2].reshape(-1), da[3].reshape(-1)
+    dc, dh = dc.reshape(-1), dh.reshape(-1)
+    slope_of_c = da_o  # memory that is free until da_o is written
+    times_slope(o, phi_c, slope_of_c, phi)
+    for k in range(c.size):
         dc[k] += dh[k] * slope_of_c[k]
-    for gate in range(3):
-        d = da[gate]
-        for k in range(dc.size):
-            d[k] *= dc[k]
-    d = da[3]
-    for k in range(dc.size):
-        d[k] *= dh[k]
-    for k in range(dc.size):
+    times_slope(g, i, da_i, SIGMOID)
+    times_slope(c, f, da_f, SIGMOID)
+    times_slope(i, g, da_g, phi)
+    times_slope(phi_c, o, da_o, SIGMOID)
+    for k in range(c.size):
+        da_i[k] *= dc[k]
+    for k in range(c.size):
+        da_f[k] *= dc[k]
+    for k in range(c.size):
+        da_g[k] *= dc[k]
+    for k in range(c.size):
+        da_o[k] *= dh[k]
+    for k in range(c.size):
         dc[k] *= f[k]
 
 
-def in_one_loop(loop: Any, blocks: Array, *states: Array, phi: tuple = ()) -> bool:
-    """Run a loop over the numbers of one step of an LSTM; False where NumPy is to be used.
+def lstm_step(blocks: Array, states: Sequence[Array], phi: Any) -> Callable | None:
+    """The function `LSTM.step` by its loop, for the steps of one pass; None: NumPy is to be used.
 
     Parameters
-        loop     lstm_step_loop or lstm_step_backward_loop
-        blocks   (B, M, N), the gates or their gradients
-        states   its other arguments, each (M, N)
-        phi      the last argument of lstm_step_loop, in a tuple
+        blocks   (T, 5, M, N), the pre-activations and then the gates of all steps
+        states   h and c, each (T + 1, M, N)
+        phi      TANH, RELU or SIGMOID
     """
-    if blocks.size < LEAST or blocks.dtype != "float32":
-        return False
-    for a in (blocks, *states):  # others would be copied by reshape
-        if not a.flags.c_contiguous:
-            return False
-    flat = blocks.reshape(len(blocks), -1), *(a.reshape(-1) for a in states)
-    machine_code = compiled(loop, *flat)
-    if machine_code is not None:
-        machine_code(*flat, *phi)
-    return machine_code is not None
+    if not _are_large(blocks):
+        return None
+    h, c = states
+    loop = compiled(lstm_step_loop, blocks[0], c[0], h[0], c[0], least=1)
+    if loop is None:
+        return None
+
+    def step(blocks, state, new_state):
+        loop(blocks, state[1], *new_state, phi)
+
+    return step
+
+
+def lstm_step_backward(
+    blocks: Array, states: Sequence[Array], dstates: Sequence[Array], phi: Any
+) -> tuple[Array, Callable] | None:
+    """The result of `LSTM.steps_backward` with the loop; None: NumPy is to be used.
+
+    Parameters
+        blocks, states, phi   those of `lstm_step`
+        dstates               dh and dc after the last step, each (M, N)
+    """
+    if not _are_large(blocks):
+        return None
+    c, (dh, dc) = states[1], dstates
+    if not dh.shape == dc.shape == c[0].shape:  # the loop would read beyond an end
+        return None
+    da = xp_of(blocks).empty_like(blocks[:, :4])
+    arrays = da[0], dc, dh, blocks[0], c[0]
+    loop = compiled(lstm_step_backward_loop, *arrays, least=1)
+    if loop is None:
+        return None
+
+    def step_backward(t, dstates):
+        dh, dc = dstates
+        loop(da[t], dc, dh, blocks[t], c[t], phi)
+
+    return da, step_backward
 
 
 def relu_backward(dy: Array, x: Array, slope: float = 0.0) -> Array:
@@ -152,11 +213,17 @@ def _alike(dy, y):
     return isinstance(dy, np.ndarray) and dy.shape == y.shape and dy.dtype == y.dtype
 
 
+def _are_large(blocks):
+    """Whether the gates (T, 5, M, N) are float32, and enough for loops."""
+    return blocks.dtype == number and blocks.size >= LEAST_OF_A_STEP * max(len(blocks), 1)
+
+
 def compile_lstm() -> None:
     """Compile the loops of `LSTM`, best before processes are forked."""
-    blocks, states = np.zeros((5, LEAST, 1), "float32"), np.zeros((4, LEAST, 1), "float32")
-    in_one_loop(lstm_step_loop, blocks, *states[:3], phi=(TANH,))
-    in_one_loop(lstm_step_backward_loop, blocks[:4], *states)
+    blocks = np.zeros((1, 5, LEAST_OF_A_STEP, 1), number)
+    states = [*np.zeros((2, 2, LEAST_OF_A_STEP, 1), number)]
+    lstm_step(blocks, states, TANH)
+    lstm_step_backward(blocks, states, states[0], TANH)
 
 
 def compile_layers() -> None:

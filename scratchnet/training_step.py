@@ -12,7 +12,7 @@ parts, weighted by their numbers of samples:
     dL/dw = sum over parts of (samples in part / samples in batch) * dL_part/dw
 
 Within a worker the rows of a convolutional model are computed in shards, one after the other: the
-images of a shard stay in a core's cache between two layers, unless a single one is larger than that.
+images of a shard stay in a core's cache between two layers, unless one alone is larger than that.
 """
 
 import copy

@@ -38,7 +38,7 @@ ORDER = {
     """.split(),
     "scratchnet.layers.conv": "im2col padding space_to_depth fast_paths *".split(),
     "scratchnet.parallel": """
-        group blas shared_memory thread_group process_group mpi_group choice running *
+        group blas placement shared_memory thread_group process_group mpi_group choice running *
     """.split(),
     "scratchnet.exchange": "tensor_files feature_order layouts transfer".split(),
     "scratchnet.exercises": """

@@ -1,15 +1,15 @@
 """Parts of layers by compiled loops: the bits of their NumPy forms, but in the LSTM's step."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from cases import bits, built, needs_numba
 
 from scratchnet import compiled as compiled_module
 from scratchnet import compiled_layers as module
-from scratchnet.compiled import LEAST, compiled
+from scratchnet.compiled import LEAST, compiled, numba_problem
 from scratchnet.compiled_layers import (
-    TANH,
-    in_one_loop,
     lstm_step_backward_loop,
     lstm_step_loop,
     max_pool_backward,
@@ -19,6 +19,7 @@ from scratchnet.compiled_layers import (
 )
 from scratchnet.layers import LSTM, LeakyReLU, MaxPooling2D, ReLU, Sequential
 from scratchnet.layers.lstm import IN_LOOPS
+from scratchnet.layers.recurrent import Recurrent
 from scratchnet.workers import compile_loops
 
 SIZES = [((2, 2), (28, 28)), ((3, 2), (9, 14)), ((1, 4), (8, 16)), ((14, 14), (14, 14))]
@@ -147,73 +148,148 @@ def test_the_layers_use_the_loops(rng, monkeypatch):
     assert used == [max_pool_backward_loop, relu_backward_loop]
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
+ACTIVATIONS = "tanh", "relu", "sigmoid"
+
+
+def lstm_steps(rng, activation, M=50, N=40):
+    """An LSTM, blocks (2, 5, M, N) and states h, c (3, M, N) of two steps, and gradients dh, dc."""
+    layer = built(LSTM(M, activation), (2, 1))
+    blocks, states = rng.normal(0, 3, (2, 5, M, N)), rng.normal(0, 3, (2, 3, M, N))
+    gradients = rng.normal(0, 1, (2, M, N))
+    return layer, *(a.astype("float32") for a in (blocks, states, gradients))
+
+
+def numpy_step(layer, blocks, states):
+    """The gates, h and c after the first step, by the method of the layer."""
+    blocks, (h, c) = blocks[0].copy(), states.copy()
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity - infinity
+        layer.step(blocks, [h[0], c[0]], [h[1], c[1]])
+    return blocks, h, c
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_step_of_an_lstm_in_python_is_that_of_numpy(activation, rng):
-    layer = built(LSTM(3, activation), (2, 1))
-    blocks, states = special_steps(rng, (3, 2))
-    expected = [blocks.copy(), *states[1:3].copy()]
-    layer.step(expected[0], (None, states[0]), expected[1:])
-    flat = blocks.reshape(5, -1), *states[:3].reshape(3, -1)
-    lstm_step_loop(*flat, IN_LOOPS[layer.phi])
-    for found, exact in zip((blocks, states[1], states[2]), expected, strict=True):
+    layer, blocks, states, _ = lstm_steps(rng, activation, 3, 2)
+    expected = numpy_step(layer, blocks, states)
+    h, c = states
+    lstm_step_loop(blocks[0], c[0], h[1], c[1], IN_LOOPS[layer.phi])
+    for found, exact in zip((blocks[0], h, c), expected, strict=True):
         np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-7)
 
 
-def special_steps(rng, shape):
-    """Blocks (5, M, N) and states (5, M, N) of a step."""
-    return rng.normal(0, 3, (2, 5, *shape)).astype("float32")
-
-
 @needs_numba
-@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
-def test_a_step_of_an_lstm_by_a_loop_is_that_of_numpy(activation, rng, monkeypatch):
-    layer = built(LSTM(50, activation), (2, 1))
-    blocks, states = special_steps(rng, (50, 40))
-    blocks[2, 0, :5] = np.nan, np.inf, -np.inf, 0, -0.0
-    results = []
-    for least in (LEAST, 1 << 40):
-        monkeypatch.setattr(module, "LEAST", least)
-        new, (c, h_new, c_new) = blocks.copy(), states[:3].copy()
-        with np.errstate(invalid="ignore", over="ignore"):  # infinity - infinity
-            layer.step(new, (None, c), (h_new, c_new))
-        results.append((new, h_new, c_new))
-        assert bits(c) == bits(states[0])
-    for found, exact in zip(*results, strict=True):
+@pytest.mark.parametrize("M, N", [(50, 40), (1, 64)])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_step_of_an_lstm_by_a_loop_is_that_of_numpy(activation, M, N, rng):
+    layer, blocks, states, _ = lstm_steps(rng, activation, M, N)
+    blocks[0, 2, 0, :5] = np.nan, np.inf, -np.inf, 0, -0.0
+    expected = numpy_step(layer, blocks, states)
+    h, c = states
+    layer.compiled_step(blocks, [h, c])(blocks[0], [h[0], c[0]], [h[1], c[1]])
+    for found, exact in zip((blocks[0], h, c), expected, strict=True):
         np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-6)
 
 
-@needs_numba
-def test_the_gradient_of_a_step_of_an_lstm_has_the_bits_of_the_numpy_form(rng, monkeypatch):
-    layer = built(LSTM(50), (2, 1))
-    blocks, states = special_steps(rng, (50, 40))
-    python = blocks[:4].copy(), *states[:4].copy()
-    lstm_step_backward_loop(*(a.reshape(*a.shape[:-2], -1) for a in python))
-    results = [[bits(a) for a in python[:3]]]
-    for least in (LEAST, 1 << 40):
-        monkeypatch.setattr(module, "LEAST", least)
-        da, (dc, dh, slope_of_c, f) = blocks[:4].copy(), states[:4].copy()
-        layer.step_backward((dh, dc), da, slope_of_c, f)
-        results.append([bits(a) for a in (da, dc, dh)])
-    assert results[0] == results[1] == results[2]
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_gradient_of_a_step_of_an_lstm_has_the_bits_of_the_numpy_form(activation, rng):
+    layer, blocks, states, (dh, dc) = lstm_steps(rng, activation)
+    da, step_backward = Recurrent.steps_backward(layer, blocks, states, [dh, dc])
+    expected = dh.copy(), dc.copy()
+    assert step_backward(1, expected) is None
+    expected = [bits(a) for a in (da[1], *expected)]
+    phi = IN_LOOPS[layer.phi]
+    python = np.empty_like(da[1]), dc.copy(), dh.copy()
+    lstm_step_backward_loop(*python, blocks[1], states[1, 1], phi)
+    assert [bits(a) for a in (python[0], python[2], python[1])] == expected
+    if numba_problem() is None:
+        da, step_backward = layer.steps_backward(blocks, states, [dh, dc])
+        assert step_backward(1, [dh, dc]) is None
+        assert [bits(a) for a in (da[1], dh, dc)] == expected
 
 
-@needs_numba
-def test_an_lstm_uses_its_loops_and_only_for_contiguous_states(rng, monkeypatch):
-    used = []
-    monkeypatch.setattr(
-        module, "compiled", lambda loop, *arrays: used.append(loop) or compiled(loop, *arrays)
-    )
-    layer = built(LSTM(50), (2, 1))
-    y, cache = layer.forward(rng.random((40, 2, 1), "float32"), train=True)
+@pytest.mark.parametrize("options", [{}, {"return_sequences": True, "go_backwards": True}])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("units", [1, 20])
+def test_an_lstm_with_and_without_loops_has_equal_results(
+    units, masked, options, rng, monkeypatch, used
+):
+    layer = built(LSTM(units, return_state=True, mask_value=0.0, **options), (6, 2))
+    x = rng.random((60, 6, 2), "float32")
+    x[:20, 4:] = 0 if masked else 1
+    results = []
+    for least in (1 << 8, 1 << 40):
+        monkeypatch.setattr(module, "LEAST_OF_A_STEP", least)
+        y, cache = layer.forward((x, *2 * [np.ones((60, units), "float32")]), train=True)
+        dx, grads = layer.backward(y, cache)
+        results.append([*y, *dx, *grads.values()])
+        in_loops = least == 1 << 8 and numba_problem() is None
+        assert set(used) == ({lstm_step_loop, lstm_step_backward_loop} if in_loops else set())
+        used.clear()
+    for found, exact in zip(*results, strict=True):
+        np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture
+def used(monkeypatch):
+    """The loops that layers got as machine code."""
+    loops = []
+
+    def recorded(loop, *arrays, **options):
+        machine_code = compiled(loop, *arrays, **options)
+        return machine_code and (loops.append(loop) or machine_code)
+
+    monkeypatch.setattr(module, "compiled", recorded)
+    return loops
+
+
+class OwnStep(LSTM):
+    def step(self, blocks, state, new_state):
+        super().step(blocks, state, new_state)
+
+
+class OwnGradient(LSTM):
+    def step_backward(self, dstates, da, *slopes):
+        super().step_backward(dstates, da, *slopes)
+
+
+def with_a_step_of_its_own():
+    layer = LSTM(50)
+    layer.step = lambda blocks, state, new_state: LSTM.step(layer, blocks, state, new_state)
+    return layer
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: OwnStep(50),
+        lambda: OwnGradient(50),
+        with_a_step_of_its_own,
+        lambda: LSTM(50, "linear"),
+        lambda: LSTM(50, recurrent_activation="tanh"),
+        lambda: LSTM(1),  # 5 * 1 * 40 numbers
+        lambda: built(LSTM(50), (2, 1)).astype("float64"),
+    ],
+)
+def test_only_the_methods_of_lstm_and_large_float32_arrays_are_computed_by_loops(make, rng, used):
+    layer = make()
+    if layer.input_shape is None:
+        built(layer, (2, 1))
+    dtype = layer.parameters.dtype
+    y, cache = layer.forward(rng.random((40, 2, 1)).astype(dtype), train=True)
     layer.backward(y, cache)
-    assert used == 2 * [lstm_step_loop] + 2 * [lstm_step_backward_loop]
-    built(LSTM(50, recurrent_activation="tanh"), (2, 1))(rng.random((40, 2, 1), "float32"))
-    blocks, states = special_steps(rng, (50, 40))
-    kept = bits(blocks), bits(states)
-    columns = states.transpose(0, 2, 1)
-    assert not in_one_loop(lstm_step_loop, blocks, *columns[:3], phi=(TANH,))
-    assert not in_one_loop(lstm_step_loop, blocks.astype("float64"), *states[:3], phi=(TANH,))
-    assert len(used) == 4 and (bits(blocks), bits(states)) == kept
+    assert not used
+
+
+@pytest.mark.parametrize(
+    "change", [lambda a: a.astype("float64"), lambda a: a[:1], lambda a: a[:, :1]]
+)
+def test_gradients_of_another_precision_or_shape_are_not_computed_by_the_loop(change, rng, used):
+    layer = built(LSTM(50, return_state=True), (2, 1))
+    y, cache = layer.forward(rng.random((40, 2, 1), "float32"), train=True)
+    used.clear()
+    with contextlib.suppress(ValueError):  # NumPy may not broadcast them
+        layer.backward([y[0], change(y[1]), y[2]], cache)
+    assert not used
 
 
 @needs_numba

@@ -5,9 +5,8 @@ from scratchnet.compiled_layers import (
     RELU,
     SIGMOID,
     TANH,
-    in_one_loop,
-    lstm_step_backward_loop,
-    lstm_step_loop,
+    lstm_step,
+    lstm_step_backward,
 )
 from scratchnet.layers.recurrent import Recurrent, activation_of
 from scratchnet.numerics import relu, sigmoid_steps, tanh
@@ -93,10 +92,6 @@ class LSTM(Recurrent):
 
     def step(self, blocks, state, new_state):
         (_, c), (h_new, c_new), xp = state, new_state, xp_of(blocks)
-        if self.s is sigmoid_steps and self.phi in IN_LOOPS:
-            phi = (IN_LOOPS[self.phi],)
-            if in_one_loop(lstm_step_loop, blocks, c, h_new, c_new, phi=phi):
-                return
         i, f, g, o, phi_c = (blocks[k] for k in range(5))  # views (M, N): a becomes the gates
         self.s(blocks[:2], out=blocks[:2])  # i = s(a_i) and f = s(a_f), in one call
         self.phi(g, out=g)  # g = phi(a_g)
@@ -119,9 +114,27 @@ class LSTM(Recurrent):
 
     def step_backward(self, dstates, da, slope_of_c, f):
         dh, dc = dstates  # dh_new and dc_new
-        if in_one_loop(lstm_step_backward_loop, da, dc, dh, slope_of_c, f):
-            return
         dc += dh * slope_of_c
         da[:3] *= dc
         da[3] *= dh
         dc *= f  # dc = dc_new f
+
+    def compiled_step(self, blocks, states):
+        if self._has_loops():
+            return lstm_step(blocks, states, IN_LOOPS[self.phi])
+        return None
+
+    def steps_backward(self, blocks, states, dstates):
+        found = None
+        if self._has_loops():
+            found = lstm_step_backward(blocks, states, dstates, IN_LOOPS[self.phi])
+        return found or super().steps_backward(blocks, states, dstates)
+
+    def _has_loops(self):
+        """Whether the loops compute what the methods of this class and its activations do."""
+        methods = [getattr(self, method.__name__) for method in STEPS]
+        own = [getattr(method, "__func__", None) for method in methods] == STEPS
+        return own and self.s is sigmoid_steps and self.phi in IN_LOOPS
+
+
+STEPS = [LSTM.step, LSTM.slopes, LSTM.step_backward]

@@ -16,7 +16,8 @@ their weights. One product gives a, and one product the gradients of all weights
     computed                        when
     K^T, copied                     before the loop
     a = K^T z, step                 in the loop, because it needs the state before the step
-    slopes, the derivatives         before the loop backwards, all steps at once
+    slopes, the derivatives         before the loop backwards, all steps at once; by `LSTM` with
+                                    Numba in the loop, see scratchnet/compiled_layers.py
     da = slope * dh, dh = U da      in the loop backwards
     dK, and dx = W da               after the loop backwards, all steps at once
 
@@ -222,6 +223,25 @@ class Recurrent(Layer):
         """
         raise NotImplementedError
 
+    # ------------------------------------------------------ for subclasses with compiled loops
+
+    def compiled_step(self, blocks, states):
+        """The method `step` as machine code, for the arrays of one pass; None: `step` itself."""
+        return None
+
+    def steps_backward(self, blocks, states, dstates):
+        """Return da (T, G, M, N), and the function (t, dstates) that writes da[t] at step t.
+
+        The function returns what `step_backward` does, and has its effect on dstates. blocks and
+        states are those of the cache, dstates those after the last step.
+        """
+        slopes = self.slopes(blocks, states)
+
+        def step_backward(t, dstates):
+            return self.step_backward(dstates, *(slope[t] for slope in slopes))
+
+        return slopes[0], step_backward
+
     def stacked_weights(self):
         """The matrix K = [U W b], (M + D + 1, G M)."""
         b = self.b if self.use_bias else xp_of(self.U).zeros_like(self.U[0])
@@ -256,11 +276,12 @@ class Recurrent(Layer):
         blocks = xp.empty((T, self.n_blocks, M, N), x.dtype)
         a = blocks.reshape(T, -1, N)[:, : len(KT)]  # (T, G M, N), a view
         mask = self._mask(z[:T, M : M + D], mask)
+        step = self.compiled_step(blocks, states) or self.step
         with overflow_to_infinity():  # in the sigmoid, once for all steps
             for t in range(T):
                 xp.dot(KT, z[t], out=a[t])  # x W + b + h U
                 state, new_state = [s[t] for s in states], [s[t + 1] for s in states]
-                self.step(blocks[t], state, new_state)
+                step(blocks[t], state, new_state)
                 if mask is not None:
                     for old, new in zip(state, new_state, strict=True):
                         new[...] = xp.where(mask[t], old, new)
@@ -299,15 +320,15 @@ class Recurrent(Layer):
             dstates[0] += dy.T  # the output is the last h
 
         K, M = self.stacked_weights(), self.units
-        slopes = self.slopes(cache.blocks, cache.states)
-        da = slopes[0].reshape(len(slopes[0]), K.shape[1], -1)  # (T, G M, N), written by the loop
+        da, step_backward = self.steps_backward(cache.blocks, cache.states, dstates)
+        da = da.reshape(len(da), K.shape[1], -1)  # (T, G M, N), written by the loop
         for t in reversed(range(len(da))):
             if self.return_sequences:
                 dstates[0] += dy[t]  # this h is an output, and the input of the next step
             passed = dstates
             if mask is not None:
                 dstates = [xp.where(mask[t], 0, d) for d in dstates]
-            direct = self.step_backward(dstates, *(slope[t] for slope in slopes))
+            direct = step_backward(t, dstates)
             dstates[0] = xp.dot(K[:M], da[t])  # (M, G M) (G M, N)
             if direct is not None:
                 dstates[0] += direct

@@ -16,7 +16,6 @@ Life of the workers, none of which may outlive the group:
 """
 
 import contextlib
-import ctypes
 import gc
 import os
 import select
@@ -33,6 +32,7 @@ import numpy as np
 
 from scratchnet.parallel.blas import one_blas_thread
 from scratchnet.parallel.group import OUT_OF_STEP, Group, PeerLost, WorkerError, failure
+from scratchnet.parallel.placement import libc, move_to_core, place_among_cores
 from scratchnet.parallel.shared_memory import (
     Memory,
     SharedMemoryGroup,
@@ -149,7 +149,7 @@ class Workers:
 
     def start(self, work: Callable[[Group], Any]) -> ProcessGroup:
         """Fork the processes; return the group of rank 0."""
-        parent, prctl, core = os.getpid(), _prctl(), _place_among_cores()
+        parent, prctl, core = os.getpid(), _prctl(), place_among_cores()
         _flush()  # or each process would write what is waiting here
         with _no_ctrl_c(), contextlib.ExitStack() as opened:
             pipes = {}
@@ -175,7 +175,7 @@ class Workers:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)  # no handler of the parent
             gc.freeze()  # objects of the parent: their finalizers are not for this process
             if core is not None:
-                _move_to_core(core + rank)
+                move_to_core(core + rank)
 
             def check():
                 if os.getppid() != parent:
@@ -281,34 +281,7 @@ def _flush():
 
 def _prctl():
     """Linux' function prctl, or None."""
-    return _libc("prctl")
-
-
-def _libc(name):
-    """A function of Linux' C library, or None."""
-    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
-
-
-def _place_among_cores():
-    """Place of the core that runs this thread among those that it may use; None if unknown."""
-    sched_getcpu = _libc("sched_getcpu")
-    if sched_getcpu is None:
-        return None
-    core, allowed = sched_getcpu(), sorted(os.sched_getaffinity(0))
-    return allowed.index(core) if core in allowed else None
-
-
-def _move_to_core(i):
-    """Let this process go on at core i of those that it may use, counted modulo their number.
-
-    A forked process often begins on the core of its parent. The system moves it when it notices,
-    after 5 to 20 milliseconds in which the two workers wait for each other. Afterwards the process
-    may use all cores again.
-    """
-    allowed = os.sched_getaffinity(0)
-    with contextlib.suppress(OSError):  # not allowed: the process stays where it is
-        os.sched_setaffinity(0, {sorted(allowed)[i % len(allowed)]})
-        os.sched_setaffinity(0, allowed)
+    return libc("prctl")
 
 
 def _fork():

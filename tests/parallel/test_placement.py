@@ -1,0 +1,62 @@
+"""Forked processes: each begins on a core of its own, and may use all cores afterwards."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from scratchnet.parallel import process_group, run, shared_zeros
+from scratchnet.parallel.placement import place_among_cores
+from scratchnet.parallel.process_group import Workers
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+def test_each_process_begins_on_a_core_of_its_own(monkeypatch):
+    allowed, calls = {3, 5, 8}, shared_zeros((4, 2), np.int64)  # (first core, cores) of each rank
+    monkeypatch.setattr(process_group, "place_among_cores", lambda: 1)  # rank 0 is on core 5
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed)
+
+    def work(group):
+        group.barrier()
+
+    start = Workers._run_worker
+
+    def recorded(self, rank, *arguments):
+        limits = []
+        monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: limits.append(set(cores)))
+
+        def own_work(group):
+            first, last = limits
+            assert last == allowed  # not pinned
+            calls[rank] = min(first), len(first)
+            work(group)
+
+        start(self, rank, *arguments[:-1], own_work)
+
+    monkeypatch.setattr(Workers, "_run_worker", recorded)
+    run(work, 4, "processes")
+    assert calls[1:].tolist() == [[8, 1], [3, 1], [5, 1]]
+
+
+def test_a_system_that_refuses_to_move_a_process_is_no_error(monkeypatch):
+    def refused(pid, cores):
+        raise PermissionError("not allowed")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refused, raising=False)
+    assert run(lambda group: group.all_reduce([1.0]), 2, "processes").tolist() == [2.0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sched_getcpu is a function of Linux")
+def test_the_place_of_the_core_is_known_and_the_workers_may_use_all():
+    allowed = os.sched_getaffinity(0)
+    assert place_among_cores() in range(len(allowed))
+    own = shared_zeros(2, np.int64)
+
+    def work(group):
+        own[group.rank] = os.sched_getaffinity(0) == allowed
+        group.barrier()
+
+    run(work, 2, "processes")
+    assert own.tolist() == [1, 1]
