@@ -172,7 +172,7 @@ def test_predictions_and_evaluations_of_several_workers(kind):
     model.build(shape, 0)
     several = Workers(3, kind)
     # a product of other rows may round in another way, and so do sigmoid and tanh with Numba, whose
-    # loops are not used for few rows; 1e-8 is an eps of the largest results, sums of numbers near 0.1
+    # loops are not used for few rows; 1e-8 is an eps of the largest results, which are near 0.1
     found, expected = predict(model, x, workers=several), predict(model, x)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
     arguments = (model, SoftmaxCrossEntropy(), x, LABELS, {"accuracy": accuracy})
