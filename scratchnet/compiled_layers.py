@@ -14,7 +14,7 @@ from scratchnet.backend import Array, on_host, xp_of
 from scratchnet.compiled import LEAST, compiled, helper
 from scratchnet.compiled_functions import ONE, ZERO, number, sigmoid, tanh
 
-LEAST_OF_A_STEP = 1 << 8  # numbers of the gates; a step is computed for each time of a sequence
+LEAST_OF_A_SEQUENCE = 1 << 13  # numbers of the gates of all steps
 TANH, RELU, SIGMOID = number(0), number(1), number(2)  # functions phi of `lstm_step_loop`
 
 
@@ -215,13 +215,13 @@ def _alike(dy, y):
 
 def _are_large(blocks):
     """Whether the gates (T, 5, M, N) are float32, and enough for loops."""
-    return blocks.dtype == number and blocks.size >= LEAST_OF_A_STEP * max(len(blocks), 1)
+    return blocks.dtype == number and blocks.size >= LEAST_OF_A_SEQUENCE
 
 
 def compile_lstm() -> None:
     """Compile the loops of `LSTM`, best before processes are forked."""
-    blocks = np.zeros((1, 5, LEAST_OF_A_STEP, 1), number)
-    states = [*np.zeros((2, 2, LEAST_OF_A_STEP, 1), number)]
+    blocks = np.zeros((1, 5, LEAST_OF_A_SEQUENCE, 1), number)
+    states = [*np.zeros((2, 2, LEAST_OF_A_SEQUENCE, 1), number)]
     lstm_step(blocks, states, TANH)
     lstm_step_backward(blocks, states, states[0], TANH)
 

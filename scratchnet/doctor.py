@@ -41,7 +41,7 @@ def findings() -> Iterator[tuple[str, str]]:
         kernel = f", kernel {pool['architecture']}" if "architecture" in pool else ""
         yield "BLAS", f"{api} {version}{kernel}, {threads} threads ({owner})"
     if chosen := os.environ.get("OPENBLAS_CORETYPE"):
-        yield "", f"OPENBLAS_CORETYPE={chosen} is set: without it products may be twice as fast"
+        yield "", f"OPENBLAS_CORETYPE={chosen} is set: kernels for another processor are slower"
     if not pools:
         yield "BLAS", "unknown to threadpoolctl"
     yield "Numba", numba_description()

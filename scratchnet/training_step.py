@@ -12,7 +12,8 @@ parts, weighted by their numbers of samples:
     dL/dw = sum over parts of (samples in part / samples in batch) * dL_part/dw
 
 Within a worker the rows of a convolutional model are computed in shards, one after the other: the
-images of a shard stay in a core's cache between two layers, unless one alone is larger than that.
+images of a shard stay in a core's cache between two layers. Each shard computes a gradient of all
+parameters, so a shard of a model with many of them has at least 16 images, also large ones.
 """
 
 import copy
@@ -43,7 +44,10 @@ from scratchnet.workers import (
 )
 
 SHARD = 32 * 28 * 28  # pixels of the images in a shard: 32 of MNIST's
-FEWEST = 8  # images in a shard, unless they are large: with fewer, the time of the calls counts
+FEWEST = 8  # images in a shard up to 2 SHARD pixels: with fewer, the time of the calls counts
+FEWEST_OF_ALL = 2
+MANY = 1 << 17  # parameters; the products and sums of their gradients take long for each shard
+FEWEST_OF_MANY = 16  # images in a shard of a model with more
 
 
 def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
@@ -61,7 +65,10 @@ def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
     """
     whole = [slice(0, len(x))]
     pixels = math.prod(x.shape[1:3])
-    size = max(SHARD // pixels, min(FEWEST, 2 * SHARD // pixels), 1)  # images
+    fewest = max(FEWEST_OF_ALL, min(FEWEST, 2 * SHARD // pixels))
+    if model.n_parameters > MANY:
+        fewest = FEWEST_OF_MANY
+    size = max(fewest, SHARD // pixels)  # images
     if len(x) <= size * 4 // 3 or not on_host(x) or not splits_batch(model, loss):
         return whole
     layers = model.named_layers().values()

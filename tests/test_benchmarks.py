@@ -5,10 +5,11 @@ import io
 import numpy as np
 import pytest
 
-from benchmarks import ours, results, speedup, summary, worker
+from benchmarks import machine, ours, results, speedup, summary, worker
 from benchmarks.curves import CURVES
 from benchmarks.models import MODELS, ROWS, SHORT, find
 from benchmarks.rounds import MIN_STEPS, Rounds
+from scratchnet.losses import BinaryCrossEntropy
 from scratchnet.parallel import one_blas_thread
 
 
@@ -159,17 +160,36 @@ def test_ranks_read_what_rank_0_reads(monkeypatch):
 
 def test_rounds_have_the_duration_that_is_asked_for():
     class Fixed:
-        workers, kind, steps = 1, "", 0
+        workers, kind = 1, ""
 
         def timed(self, lead, n):
-            self.steps += lead + n
+            self.lead = lead
             return {"seconds": 0.01 * n, "cpu": 0.02 * n}
 
         def mb(self):
             return 1.0
 
-    rounds = Rounds(Fixed(), None)
+    fixed = Fixed()
+    rounds = Rounds(fixed, None)
     assert rounds.round(0.2) == {"ms": pytest.approx(10), "cores": 2.0, "steps": 20, "mb": 1.0}
+    assert fixed.lead == 5  # 0.05 s without the clock
+
+
+def test_the_machine_is_reported_with_the_kernel_that_the_environment_has_chosen(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert machine.machine()["OPENBLAS_CORETYPE"] == "Haswell"
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    assert "OPENBLAS_CORETYPE" not in machine.machine()
+
+
+@pytest.mark.parametrize("name", ["shallow", "gan"])
+def test_the_targets_are_known_in_the_steps_as_in_those_of_fit(name, monkeypatch):
+    monkeypatch.setattr(ours.Workers, "threads", 1)
+    monkeypatch.setattr(ours.Workers, "kind", None)
+    checked = []
+    monkeypatch.setattr(BinaryCrossEntropy, "check_target", lambda *arguments: checked.append(1))
+    ours.train_step(MODELS[name]).timed(0, 1)
+    assert not checked
 
 
 def test_each_point_of_a_curve_is_a_model():

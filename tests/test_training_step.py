@@ -112,7 +112,16 @@ def test_large_images_make_small_shards_of_few_images_only_if_they_are_very_larg
     model = built(Sequential([Conv2D(2, 3)]), (None, None, 1))
     sides = 14, 35, 56, 64, 112, 160, 300
     cut = [len(shards(model, LOSS, np.zeros((60, n, n, 1), "float32"))) for n in sides]
-    assert cut == [1, 3, 8, 8, 15, 60, 60]  # 60, 20, 8, 8, 4, 1 and 1 images
+    assert cut == [1, 3, 8, 8, 15, 30, 30]  # 60, 20, 8, 8, 4, 2 and 2 images
+
+
+def test_large_images_of_a_model_of_many_parameters_make_shards_of_sixteen():
+    def cut(units, side):
+        model = built(Sequential([Conv2D(1, 3), Flatten(), Dense(units)]), (side, side, 1))
+        return len(shards(model, LOSS, np.zeros((64, side, side, 1), "float32")))
+
+    assert [cut(1, 100), cut(40, 100)] == [13, 4]  # 10,000 and 400,000 parameters
+    assert [cut(1, 28), cut(400, 28)] == [2, 2]
 
 
 @pytest.mark.parametrize(

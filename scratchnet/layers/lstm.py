@@ -9,10 +9,10 @@ from scratchnet.compiled_layers import (
     lstm_step_backward,
 )
 from scratchnet.layers.recurrent import Recurrent, activation_of
-from scratchnet.numerics import relu, sigmoid_steps, tanh
 from scratchnet.validation import check_bool
 
-IN_LOOPS = {tanh: TANH, relu: RELU, sigmoid_steps: SIGMOID}  # activations of `lstm_step_loop`
+# (f, derivative) of the activations of `lstm_step_loop`
+IN_LOOPS = {activation_of(f): n for f, n in (("tanh", TANH), ("relu", RELU), ("sigmoid", SIGMOID))}
 
 
 class LSTM(Recurrent):
@@ -121,20 +121,23 @@ class LSTM(Recurrent):
 
     def compiled_step(self, blocks, states):
         if self._has_loops():
-            return lstm_step(blocks, states, IN_LOOPS[self.phi])
+            return lstm_step(blocks, states, IN_LOOPS[self.phi, self.phi_derivative])
         return None
 
     def steps_backward(self, blocks, states, dstates):
         found = None
         if self._has_loops():
-            found = lstm_step_backward(blocks, states, dstates, IN_LOOPS[self.phi])
+            phi = IN_LOOPS[self.phi, self.phi_derivative]
+            found = lstm_step_backward(blocks, states, dstates, phi)
         return found or super().steps_backward(blocks, states, dstates)
 
     def _has_loops(self):
         """Whether the loops compute what the methods of this class and its activations do."""
-        methods = [getattr(self, method.__name__) for method in STEPS]
-        own = [getattr(method, "__func__", None) for method in methods] == STEPS
-        return own and self.s is sigmoid_steps and self.phi in IN_LOOPS
+        names = [method.__name__ for method in STEPS]
+        if [getattr(type(self), name) for name in names] != STEPS or vars(self).keys() & {*names}:
+            return False
+        s, phi = (self.s, self.s_derivative), (self.phi, self.phi_derivative)
+        return IN_LOOPS.get(s) == SIGMOID and phi in IN_LOOPS
 
 
 STEPS = [LSTM.step, LSTM.slopes, LSTM.step_backward]

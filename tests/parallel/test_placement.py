@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from scratchnet.parallel import process_group, run, shared_zeros
+from scratchnet.parallel import placement, process_group, run, shared_zeros
 from scratchnet.parallel.placement import place_among_cores
 from scratchnet.parallel.process_group import Workers
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 def test_each_process_begins_on_a_core_of_its_own(monkeypatch):
     allowed, calls = {3, 5, 8}, shared_zeros((4, 2), np.int64)  # (first core, cores) of each rank
     monkeypatch.setattr(process_group, "place_among_cores", lambda: 1)  # rank 0 is on core 5
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed, raising=False)
 
     def work(group):
         group.barrier()
@@ -25,7 +25,8 @@ def test_each_process_begins_on_a_core_of_its_own(monkeypatch):
 
     def recorded(self, rank, *arguments):
         limits = []
-        monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: limits.append(set(cores)))
+        record = lambda pid, cores: limits.append(set(cores))  # noqa: E731
+        monkeypatch.setattr(os, "sched_setaffinity", record, raising=False)
 
         def own_work(group):
             first, last = limits
@@ -40,12 +41,26 @@ def test_each_process_begins_on_a_core_of_its_own(monkeypatch):
     assert calls[1:].tolist() == [[8, 1], [3, 1], [5, 1]]
 
 
-def test_a_system_that_refuses_to_move_a_process_is_no_error(monkeypatch):
-    def refused(pid, cores):
-        raise PermissionError("not allowed")
+def refused(*arguments):
+    raise PermissionError("not allowed")
 
-    monkeypatch.setattr(os, "sched_setaffinity", refused, raising=False)
+
+@pytest.mark.parametrize("name", ["sched_getaffinity", "sched_setaffinity"])
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_system_that_cannot_or_does_not_move_a_process_is_no_error(name, exists, monkeypatch):
+    if exists:
+        monkeypatch.setattr(os, name, refused, raising=False)
+    else:
+        monkeypatch.delattr(os, name, raising=False)
     assert run(lambda group: group.all_reduce([1.0]), 2, "processes").tolist() == [2.0]
+
+
+@pytest.mark.parametrize("core, place", [(5, 1), (8, 2), (4, None), (None, None)])
+def test_the_place_is_counted_among_the_cores_that_may_be_used(core, place, monkeypatch):
+    sched_getcpu = None if core is None else lambda: core
+    monkeypatch.setattr(placement, "libc", lambda name: sched_getcpu)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {8, 3, 5}, raising=False)
+    assert place_among_cores() == place
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sched_getcpu is a function of Linux")
