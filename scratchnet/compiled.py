@@ -58,8 +58,8 @@ def compiled(
 
     None without Numba, for arrays on a GPU, for a short first array, and for arrays that are not
     contiguous, writable and of one dtype, float32 or float64. The first call compiles the loop
-    for this dtype, which takes about half a second. The loop gives no warning of an overflow or of
-    an invalid value.
+    for this dtype, which takes from half a second to a second. The loop gives no warning of an
+    overflow or of an invalid value.
 
     Parameters
         loop        function of arrays, and then of numbers, all of one dtype; it changes the

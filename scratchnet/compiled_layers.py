@@ -126,7 +126,7 @@ def lstm_step_backward_loop(da, dc, dh, blocks, c, phi):
         dc[k] *= f[k]
 
 
-def lstm_step(blocks: Array, states: Sequence[Array], phi: Any) -> Callable | None:
+def step_by_loop(blocks: Array, states: Sequence[Array], phi: Any) -> Callable | None:
     """The function `LSTM.step` by its loop, for the steps of one pass; None: NumPy is to be used.
 
     Parameters
@@ -147,13 +147,13 @@ def lstm_step(blocks: Array, states: Sequence[Array], phi: Any) -> Callable | No
     return step
 
 
-def lstm_step_backward(
+def steps_backward_by_loop(
     blocks: Array, states: Sequence[Array], dstates: Sequence[Array], phi: Any
 ) -> tuple[Array, Callable] | None:
     """The result of `LSTM.steps_backward` with the loop; None: NumPy is to be used.
 
     Parameters
-        blocks, states, phi   those of `lstm_step`
+        blocks, states, phi   those of `step_by_loop`
         dstates               dh and dc after the last step, each (M, N)
     """
     if not _are_large(blocks):
@@ -222,8 +222,8 @@ def compile_lstm() -> None:
     """Compile the loops of `LSTM`, best before processes are forked."""
     blocks = np.zeros((1, 5, LEAST_OF_A_SEQUENCE, 1), number)
     states = [*np.zeros((2, 2, LEAST_OF_A_SEQUENCE, 1), number)]
-    lstm_step(blocks, states, TANH)
-    lstm_step_backward(blocks, states, states[0], TANH)
+    step_by_loop(blocks, states, TANH)
+    steps_backward_by_loop(blocks, states, states[0], TANH)
 
 
 def compile_layers() -> None:

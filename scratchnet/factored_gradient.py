@@ -32,6 +32,7 @@ from scratchnet.layers.shapes import ShapeError
 from scratchnet.optimizer_base import Optimizer
 from scratchnet.parallel import Group
 from scratchnet.parallel.group import in_chunks
+from scratchnet.validation import has_methods
 from scratchnet.workers import rows_of
 
 LARGE = 1 << 19  # parameters of a model; in a smaller one the time of the calls counts
@@ -144,7 +145,7 @@ class FactoredGradient(GradientVector):
         self.group = group
         self.kernels: set = set()
         if group.size > 1 and self.vector is not None:
-            if _unchanged(optimizer, Optimizer) and optimizer.clip is None:
+            if has_methods(optimizer, METHODS[Optimizer]) and optimizer.clip is None:
                 self.kernels = dense_kernels(model)
             if not _equal_on_all(group, [p in self.kernels for p in self._parameters]):
                 self.kernels = set()
@@ -256,22 +257,15 @@ def dense_kernels(model: Layer) -> set:
 
     def visit(layer, plain):
         uses.update(layer.params.values())
-        if plain and type(layer) is Dense and _unchanged(layer, Dense):
+        if plain and type(layer) is Dense and has_methods(layer, METHODS[Dense]):
             found.append(layer.params["W"])
-        plain = plain and type(layer) is Sequential and _unchanged(layer, Sequential)
+        plain = plain and type(layer) is Sequential and has_methods(layer, METHODS[Sequential])
         inside = layer.layers if isinstance(layer, Sequential) else layer.children.values()
         for child in inside:
             visit(child, plain)
 
     visit(model, plain=True)
     return {p for p in found if uses[p] == 1 and p in trained and p.value.size >= LEAST}
-
-
-def _unchanged(thing, kind):
-    """Whether an object has the methods that its class had when this module was imported."""
-    methods = METHODS[kind]
-    same = all(getattr(type(thing), name) is method for name, method in methods.items())
-    return same and not methods.keys() & vars(thing).keys()
 
 
 def _equal_on_all(group, flags):

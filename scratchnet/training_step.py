@@ -45,7 +45,7 @@ from scratchnet.workers import (
 
 SHARD = 32 * 28 * 28  # pixels of the images in a shard: 32 of MNIST's
 FEWEST = 8  # images in a shard up to 2 SHARD pixels: with fewer, the time of the calls counts
-FEWEST_OF_ALL = 2
+FEWEST_OF_ALL = 2  # images in a shard, also of larger ones
 MANY = 1 << 17  # parameters; the products and sums of their gradients take long for each shard
 FEWEST_OF_MANY = 16  # images in a shard of a model with more
 
@@ -64,17 +64,19 @@ def shards(model: Layer, loss: Loss, x: Array) -> list[slice]:
     [slice(0, 30, None), slice(30, 60, None)]
     """
     whole = [slice(0, len(x))]
-    pixels = math.prod(x.shape[1:3])
-    fewest = max(FEWEST_OF_ALL, min(FEWEST, 2 * SHARD // pixels))
-    if model.n_parameters > MANY:
-        fewest = FEWEST_OF_MANY
-    size = max(fewest, SHARD // pixels)  # images
-    if len(x) <= size * 4 // 3 or not on_host(x) or not splits_batch(model, loss):
+    if not on_host(x) or not splits_batch(model, loss):
         return whole
     layers = model.named_layers().values()
     if not any(isinstance(layer, (Conv2D, Conv2DTranspose)) for layer in layers):
         return whole
     if any(layer.needs_whole_batch for layer in layers) or masks_steps(model):
+        return whole
+    pixels = math.prod(x.shape[1:3])
+    fewest = max(FEWEST_OF_ALL, min(FEWEST, 2 * SHARD // pixels))
+    if model.n_parameters > MANY:
+        fewest = FEWEST_OF_MANY
+    size = max(fewest, SHARD // pixels)  # images
+    if len(x) <= size * 4 // 3:
         return whole
     count = min(math.ceil(len(x) / size), len(x))
     edges = [len(x) * i // count for i in range(count + 1)]

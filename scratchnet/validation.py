@@ -1,4 +1,4 @@
-"""Checks of constructor arguments, with clear messages, and the constructor call of an object."""
+"""Checks of constructor arguments, with clear messages; constructor call, methods of an object."""
 
 import difflib
 import inspect
@@ -162,3 +162,24 @@ def described_options(thing: Any) -> dict[str, str]:
         for option in constructor_options(type(thing))
         if option != "name" and option in values
     }
+
+
+def has_methods(thing: Any, methods: dict[str, Any]) -> bool:
+    """Whether these are the methods of an object: neither its class nor the object has others.
+
+    A computation in another form, such as a compiled loop, takes the place of these methods alone.
+
+    Parameters
+        methods   {name: function}, as a class has it
+
+    >>> class Layer:
+    ...     def step(self): ...
+    >>> layer, methods = Layer(), {"step": Layer.step}
+    >>> has_methods(layer, methods)
+    True
+    >>> layer.step = lambda: None
+    >>> has_methods(layer, methods)
+    False
+    """
+    same = all(getattr(type(thing), name) is method for name, method in methods.items())
+    return same and not methods.keys() & vars(thing).keys()

@@ -134,12 +134,21 @@ def test_read_only_arrays_are_left_to_numpy(rng):
     assert [bits(a) for a in found] == [bits(a) for a in expected]
 
 
+@pytest.fixture
+def used(monkeypatch):
+    """The loops that layers got as machine code."""
+    loops = []
+
+    def recorded(loop, *arrays, **options):
+        machine_code = compiled(loop, *arrays, **options)
+        return machine_code and (loops.append(loop) or machine_code)
+
+    monkeypatch.setattr(module, "compiled", recorded)
+    return loops
+
+
 @needs_numba
-def test_the_layers_use_the_loops(rng, monkeypatch):
-    used = []
-    monkeypatch.setattr(
-        module, "compiled", lambda loop, *arrays: used.append(loop) or compiled(loop, *arrays)
-    )
+def test_the_layers_use_the_loops(rng, used):
     x = rng.standard_normal((12, 28, 28, 5)).astype("float32")
     pool, relu = built(MaxPooling2D(2), x.shape[1:]), ReLU()
     pool.backward(pool(x), pool.forward(x)[1]), relu.backward(x, relu(x))
@@ -228,19 +237,6 @@ def test_an_lstm_with_and_without_loops_has_equal_results(
         np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-5)
 
 
-@pytest.fixture
-def used(monkeypatch):
-    """The loops that layers got as machine code."""
-    loops = []
-
-    def recorded(loop, *arrays, **options):
-        machine_code = compiled(loop, *arrays, **options)
-        return machine_code and (loops.append(loop) or machine_code)
-
-    monkeypatch.setattr(module, "compiled", recorded)
-    return loops
-
-
 class OwnStep(LSTM):
     def step(self, blocks, state, new_state):
         super().step(blocks, state, new_state)
@@ -292,7 +288,7 @@ def test_gradients_of_another_precision_or_shape_are_not_computed_by_the_loop(dt
     y, cache = layer.forward(rng.random((40, 2, 1), "float32"), train=True)
     dstates = np.zeros((2, 50, rows), dtype)
     phi = IN_LOOPS[layer.phi, layer.phi_derivative]
-    assert module.lstm_step_backward(cache.blocks, cache.states, dstates, phi) is None
+    assert module.steps_backward_by_loop(cache.blocks, cache.states, dstates, phi) is None
 
 
 @needs_numba

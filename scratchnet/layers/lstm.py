@@ -5,13 +5,13 @@ from scratchnet.compiled_layers import (
     RELU,
     SIGMOID,
     TANH,
-    lstm_step,
-    lstm_step_backward,
+    step_by_loop,
+    steps_backward_by_loop,
 )
 from scratchnet.layers.recurrent import Recurrent, activation_of
-from scratchnet.validation import check_bool
+from scratchnet.validation import check_bool, has_methods
 
-# (f, derivative) of the activations of `lstm_step_loop`
+# {(f, derivative): its number in the loops}
 IN_LOOPS = {activation_of(f): n for f, n in (("tanh", TANH), ("relu", RELU), ("sigmoid", SIGMOID))}
 
 
@@ -120,24 +120,20 @@ class LSTM(Recurrent):
         dc *= f  # dc = dc_new f
 
     def compiled_step(self, blocks, states):
-        if self._has_loops():
-            return lstm_step(blocks, states, IN_LOOPS[self.phi, self.phi_derivative])
-        return None
+        phi = self._phi_in_loops()
+        return None if phi is None else step_by_loop(blocks, states, phi)
 
     def steps_backward(self, blocks, states, dstates):
-        found = None
-        if self._has_loops():
-            phi = IN_LOOPS[self.phi, self.phi_derivative]
-            found = lstm_step_backward(blocks, states, dstates, phi)
+        phi, found = self._phi_in_loops(), None
+        if phi is not None:
+            found = steps_backward_by_loop(blocks, states, dstates, phi)
         return found or super().steps_backward(blocks, states, dstates)
 
-    def _has_loops(self):
-        """Whether the loops compute what the methods of this class and its activations do."""
-        names = [method.__name__ for method in STEPS]
-        if [getattr(type(self), name) for name in names] != STEPS or vars(self).keys() & {*names}:
-            return False
-        s, phi = (self.s, self.s_derivative), (self.phi, self.phi_derivative)
-        return IN_LOOPS.get(s) == SIGMOID and phi in IN_LOOPS
+    def _phi_in_loops(self):
+        """The number of phi in the loops; None if they do not compute what this layer does."""
+        if not has_methods(self, METHODS) or IN_LOOPS.get((self.s, self.s_derivative)) != SIGMOID:
+            return None
+        return IN_LOOPS.get((self.phi, self.phi_derivative))
 
 
-STEPS = [LSTM.step, LSTM.slopes, LSTM.step_backward]
+METHODS = {name: getattr(LSTM, name) for name in ("step", "slopes", "step_backward")}

@@ -11,8 +11,8 @@ import os
 import sys
 from typing import Any
 
-# errors of a system without these functions, or that does not allow them
-REFUSED = AttributeError, TypeError, OSError
+# errors of a system without functions for cores, or that does not allow them
+REFUSED = AttributeError, OSError
 
 
 def libc(name: str) -> Any:
@@ -27,6 +27,8 @@ def libc(name: str) -> Any:
 def place_among_cores() -> int | None:
     """Place of the core that runs this thread among those that it may use; None if unknown."""
     sched_getcpu = libc("sched_getcpu")
+    if sched_getcpu is None:
+        return None
     with contextlib.suppress(*REFUSED):
         core, allowed = sched_getcpu(), sorted(os.sched_getaffinity(0))
         return allowed.index(core) if core in allowed else None

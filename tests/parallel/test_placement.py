@@ -8,7 +8,6 @@ import pytest
 
 from scratchnet.parallel import placement, process_group, run, shared_zeros
 from scratchnet.parallel.placement import place_among_cores
-from scratchnet.parallel.process_group import Workers
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -18,25 +17,19 @@ def test_each_process_begins_on_a_core_of_its_own(monkeypatch):
     monkeypatch.setattr(process_group, "place_among_cores", lambda: 1)  # rank 0 is on core 5
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed, raising=False)
 
+    limits = []  # of each process, because a fork copies the list
+
+    def record(pid, cores):
+        limits.append(set(cores))
+
     def work(group):
+        if group.rank:
+            first, last = limits
+            assert last == allowed  # not bound to the core
+            calls[group.rank] = min(first), len(first)
         group.barrier()
 
-    start = Workers._run_worker
-
-    def recorded(self, rank, *arguments):
-        limits = []
-        record = lambda pid, cores: limits.append(set(cores))  # noqa: E731
-        monkeypatch.setattr(os, "sched_setaffinity", record, raising=False)
-
-        def own_work(group):
-            first, last = limits
-            assert last == allowed  # not pinned
-            calls[rank] = min(first), len(first)
-            work(group)
-
-        start(self, rank, *arguments[:-1], own_work)
-
-    monkeypatch.setattr(Workers, "_run_worker", recorded)
+    monkeypatch.setattr(os, "sched_setaffinity", record, raising=False)
     run(work, 4, "processes")
     assert calls[1:].tolist() == [[8, 1], [3, 1], [5, 1]]
 
