@@ -1,5 +1,6 @@
 """The negative phase of each trainer against enumeration: T4, T5, T9 and T14."""
 
+import itertools
 import types
 
 import numpy as np
@@ -48,6 +49,21 @@ def test_probabilities_in_place_of_visible_samples_change_the_expectation(rng):
     data = positive_phase(model, np.tile(ROWS, (n // 3, 1)))
     sampled, with_means = (CD(1, m).model_statistics(model, data, RNG(0)) for m in (False, True))
     assert largest_difference(sampled, with_means) > 0.005
+
+
+def test_cd_with_visible_probabilities_has_the_mean_that_enumeration_expects(rng):
+    """The sum over all hidden states h of p(h | v) times the statistics that follow from h."""
+    model, n = rbm(rng), 200_000
+    data = positive_phase(model, np.tile(ROWS, (n // 3, 1)))
+    found = CD(1, mean_visible=True).model_statistics(model, data, RNG(0))
+    q = model.mean(1, [ROWS, None])  # (3, M), p(h_j = 1 | v)
+    h = np.array(list(itertools.product([0.0, 1.0], repeat=q.shape[1])))  # (2^M, M)
+    p = np.where(h == 1, q[:, None], 1 - q[:, None]).prod(-1).mean(0)  # (2^M,), mean over rows
+    v_new = model.mean(0, [None, h])  # (2^M, D)
+    h_new = model.mean(1, [v_new, None])
+    expected = {"W1": v_new.T @ (p[:, None] * h_new), "b0": p @ v_new, "b1": p @ h_new}
+    assert found.keys() == expected.keys()
+    assert largest_difference(found, expected) < 5 * 0.5 / np.sqrt(n)
 
 
 @pytest.mark.parametrize("trainer", [PCD(), FastPCD(), ParallelTempering()], ids=type)
